@@ -1,0 +1,43 @@
+/**
+ * What a domain is made with, as plain data. Everyone who needs to know (the implementation's options, the
+ * reference, the walkers, the generators) reads it for itself; nobody derives it from another's constants.
+ */
+export type FormatName = "amdv1" | "amdv1-mock" | "x86-64" | "vtd-second-stage" | "riscv64" | "riscv32";
+
+export type GatherPolicy = "range" | "no-gaps" | "queued";
+
+export interface Configuration {
+  readonly format: FormatName;
+  /** Unique within the format; `format/name` names a configuration everywhere. */
+  readonly name: string;
+  /** Input addresses are below `2^vaWidthLg2`, or sign-extended from bit `vaWidthLg2 − 1`. */
+  readonly vaWidthLg2: number;
+  /** Output addresses are below `2^oaWidthLg2`. */
+  readonly oaWidthLg2: number;
+  /** The level of the root table at creation; levels count from 0 at the leaves. */
+  readonly topLevel: number;
+  /** The top grows while in use, up to what `vaWidthLg2` needs (AMDv1). */
+  readonly growingTop: boolean;
+  readonly signExtended: boolean;
+  /** Mask of the page sizes that the domain may use, bit n for 2^n bytes; bits the format lacks are ignored. */
+  readonly pageSizes: bigint;
+  /** What the domain's own gathers do with a range. */
+  readonly gather: GatherPolicy;
+  /** AMDv1: leaves carry FC. VT-d second stage: leaves carry SNP. */
+  readonly forceCoherence: boolean;
+  /** VT-d second stage: a request without write permission is refused. */
+  readonly forceWriteable: boolean;
+  /** RISC-V: 64 KiB Svnapot entries may be used. */
+  readonly svnapot: boolean;
+  /** x86-64, VT-d: the walker does not snoop; stores are cleaned and table items marked. */
+  readonly incoherent: boolean;
+  /** AMDv1, x86-64: the memory-encryption bit's position (32..51), or undefined. */
+  readonly encryptionBit?: number | undefined;
+  /**
+   * A small geometry for exhaustive runs: every table has `2^tableBitsLg2` items and a contiguous run has
+   * `2^contiguousLg2` (RISC-V) items; table frames stay 4 KiB. Absent: the architecture's own.
+   */
+  readonly tiny?: { readonly tableBitsLg2: number; readonly contiguousLg2: number } | undefined;
+  /** Physical address of the table memory's window, 4 KiB aligned. */
+  readonly tableBase: bigint;
+}

@@ -1,0 +1,109 @@
+/**
+ * The operation language: everything a user can do with a page table, as values. Properties, fuzzing, the
+ * minimiser, the corpus and the vectors all speak it, so a failure found anywhere replays everywhere.
+ */
+
+/** Permission and memory-type bits of a request. */
+export const Prot = { read: 1, write: 2, noExec: 4, privileged: 8, cacheable: 16, mmio: 32 } as const;
+
+export type Operation =
+  /** Maps `[iova, iova + length)` to `[pa, …)`; `pageSizes` narrows the allowed sizes for this call. */
+  | {
+      readonly op: "map";
+      readonly iova: bigint;
+      readonly pa: bigint;
+      readonly length: bigint;
+      readonly prot: number;
+      readonly pageSizes?: bigint | undefined;
+    }
+  /** Unmaps with a gather of its own, synced at once. */
+  | { readonly op: "unmap"; readonly iova: bigint; readonly length: bigint }
+  /** Unmaps into the gather that stays open until `sync`. */
+  | { readonly op: "unmapGathered"; readonly iova: bigint; readonly length: bigint }
+  | { readonly op: "sync" }
+  | { readonly op: "lookup"; readonly iova: bigint }
+  /** `clear: false` only reads. */
+  | {
+      readonly op: "readAndClearDirty";
+      readonly iova: bigint;
+      readonly length: bigint;
+      readonly clear: boolean;
+    }
+  /** The implementation is asked to set the dirty state, as a test hook of deployed code does. */
+  | { readonly op: "setDirty"; readonly iova: bigint }
+  /** A device writes: the hardware walker sets what its architecture says. */
+  | { readonly op: "deviceWrite"; readonly iova: bigint }
+  /** Lists the entries that touch the range. */
+  | { readonly op: "entries"; readonly iova: bigint; readonly length: bigint }
+  /** The nth table allocation from now on fails, once; n counts from 1. */
+  | { readonly op: "failNextAllocation"; readonly nth: number };
+
+/**
+ * Why a request was refused; the errno that deployed code would use stands beside each.
+ *
+ * The checks of `map` come in this order: NO_PERMISSION, PA_OUT_OF_RANGE (the start), READ_ONLY_REFUSED,
+ * ZERO_LENGTH, WRAPS, MISALIGNED, IOVA_OUT_OF_RANGE, PA_OUT_OF_RANGE (the end).
+ */
+export type Code =
+  | "OK"
+  /** EINVAL: neither read nor write was asked for. */
+  | "NO_PERMISSION"
+  /** ERANGE: an output address is wider than the domain's, or holds the encryption bit. */
+  | "PA_OUT_OF_RANGE"
+  /** EINVAL: the domain must map writeable, and write was not asked for. */
+  | "READ_ONLY_REFUSED"
+  /** EINVAL */
+  | "ZERO_LENGTH"
+  /** EOVERFLOW: `iova + length − 1` does not fit 64 bits. */
+  | "WRAPS"
+  /** ENXIO: iova, pa or length is not a multiple of the smallest allowed page. */
+  | "MISALIGNED"
+  /** ERANGE: outside the input width, or in the non-canonical hole. */
+  | "IOVA_OUT_OF_RANGE"
+  /** EADDRINUSE */
+  | "ADDRESS_IN_USE"
+  /** ENOMEM */
+  | "OUT_OF_MEMORY"
+  /** EOPNOTSUPP: the format does not track dirty state. */
+  | "NOT_SUPPORTED"
+  /** ENOENT: setDirty on an address without a leaf. */
+  | "NOT_MAPPED";
+
+/** First and last address, inclusive. */
+export type Range = readonly [first: bigint, last: bigint];
+
+/** One leaf entry: where it begins, its size, its output address and its effective permissions. */
+export interface EntryFacts {
+  readonly iova: bigint;
+  readonly sizeLg2: number;
+  readonly pa: bigint;
+  readonly read: boolean;
+  readonly write: boolean;
+  readonly dirty: boolean;
+}
+
+/** What an operation gave back. `invalidated` are the syncs that happened inside the call, in order. */
+export type Outcome =
+  | {
+      readonly op: "map";
+      readonly code: Code;
+      readonly mappedBytes: bigint;
+      readonly invalidated: readonly Range[];
+    }
+  | {
+      readonly op: "unmap" | "unmapGathered";
+      readonly removedBytes: bigint;
+      readonly invalidated: readonly Range[];
+    }
+  | { readonly op: "sync"; readonly invalidated: readonly Range[] }
+  | { readonly op: "lookup"; readonly pa: bigint | undefined }
+  | {
+      readonly op: "readAndClearDirty";
+      readonly code: Code;
+      readonly dirty: readonly { readonly iova: bigint; readonly length: bigint }[];
+      readonly invalidated: readonly Range[];
+    }
+  | { readonly op: "setDirty"; readonly code: Code }
+  | { readonly op: "deviceWrite"; readonly permitted: boolean }
+  | { readonly op: "entries"; readonly entries: readonly EntryFacts[] }
+  | { readonly op: "failNextAllocation" };
