@@ -44,6 +44,12 @@ export type WalkResultCode = (typeof WalkResult)[keyof typeof WalkResult];
 
 /** The result of the last `walk`, in fields, so that a walk allocates nothing. Words are signed 32-bit. */
 export interface Walker {
+  /**
+   * What the device table or control register says: the root table's physical address and the mode field as the
+   * architecture encodes it (AMDv1: Mode 1..6; x86-64: the number of levels, 4 or 5; VT-d: AGAW 1..3; RISC-V:
+   * the MODE field).
+   */
+  setRoot(rootLow: number, rootHigh: number, mode: number): void;
   /** Translates the address; the fields below are valid until the next walk. */
   walk(vaLow: number, vaHigh: number): WalkResultCode;
   /** The output address of the very byte that was walked. Valid after `Translated`. */
