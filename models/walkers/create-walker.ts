@@ -1,0 +1,29 @@
+import type { Configuration } from "../configuration.js";
+import { Amdv1Walker } from "./amdv1.js";
+import { type RiscvOptions, RiscvWalker } from "./riscv.js";
+import { VtdSecondStageWalker } from "./vtd-second-stage.js";
+import type { PhysicalMemory, Walker } from "./walker.js";
+import { X8664Walker } from "./x86-64.js";
+
+/** What hardware may do or not, beyond what the domain's configuration says. */
+export type WalkerOptions = RiscvOptions;
+
+/** The walker of the configuration's architecture. It faults with `IllegalRoot` until `setRoot` was called. */
+export function createWalker(
+  configuration: Configuration,
+  memory: PhysicalMemory,
+  options: WalkerOptions = {},
+): Walker {
+  switch (configuration.format) {
+    case "amdv1":
+    case "amdv1-mock":
+      return new Amdv1Walker(configuration, memory);
+    case "x86-64":
+      return new X8664Walker(configuration, memory);
+    case "vtd-second-stage":
+      return new VtdSecondStageWalker(configuration, memory);
+    case "riscv64":
+    case "riscv32":
+      return new RiscvWalker(configuration, memory, options);
+  }
+}

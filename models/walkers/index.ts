@@ -1,0 +1,12 @@
+/** The hardware side: one strict table walker per architecture. */
+export { createWalker, type WalkerOptions } from "./create-walker.js";
+export { explainWalk, type Root } from "./explain.js";
+export { SparseMemory } from "./sparse-memory.js";
+export { walkResultName } from "./walk-result-name.js";
+export {
+  type PhysicalMemory,
+  type SweepVisitor,
+  type Walker,
+  WalkResult,
+  type WalkResultCode,
+} from "./walker.js";

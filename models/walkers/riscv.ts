@@ -1,0 +1,111 @@
+/**
+ * RISC-V Sv32, Sv39, Sv48 and Sv57 as the first stage of a RISC-V IOMMU, with Svnapot. Source: RISC-V
+ * Privileged Architecture (virtual memory systems, Svnapot, Svpbmt) and RISC-V IOMMU Architecture.
+ */
+import type { Configuration } from "../configuration.js";
+import { type Decoded, NO_TABLE, Pointer, TableWalker } from "./table-walker.js";
+import { type PhysicalMemory, WalkResult } from "./walker.js";
+import { isAligned, lowMask } from "./words.js";
+
+const V = 1 << 0;
+const R = 1 << 1;
+const W = 1 << 2;
+const X = 1 << 3;
+const U = 1 << 4;
+const A = 1 << 6;
+const D = 1 << 7;
+const PPN_LOW = ~0x3ff;
+const PPN_SHIFT = 10;
+
+// Bits of the high word: reserved 60:54, PBMT 62:61, N 63.
+const RESERVED_HIGH = 0x1fc0_0000;
+const PBMT_HIGH = 0x6000_0000;
+const N_HIGH = 1 << 31;
+
+/** 64 KiB: a run of 16 items. */
+const NAPOT_LG2 = 4;
+
+export interface RiscvOptions {
+  /** The IOMMU sets A and D itself (SADE) instead of faulting. Default: false. */
+  readonly hardwareUpdating?: boolean | undefined;
+}
+
+/**
+ * The device's transactions are user accesses: a leaf without U gives no permission. Svpbmt and Svrsw60t59b
+ * are absent. Without hardware updating, A = 0 is a fault of every access, and D = 0 takes only the write
+ * permission away. Of several violations in one item the first of these is reported: reserved bits, the
+ * permission encoding, the level, the size code, the alignment, the accessed bit.
+ */
+export class RiscvWalker extends TableWalker {
+  private readonly is32: boolean;
+  /** log2 of the items of a Svnapot run; 0 without Svnapot. */
+  private readonly napotLg2: number;
+  private readonly hardwareUpdating: boolean;
+
+  constructor(configuration: Configuration, memory: PhysicalMemory, options: RiscvOptions = {}) {
+    const is32 = configuration.format === "riscv32";
+    const hardwareUpdating = options.hardwareUpdating ?? false;
+    super(memory, {
+      granuleLg2: 12,
+      tableBitsLg2: configuration.tiny?.tableBitsLg2 ?? (is32 ? 10 : 9),
+      itemBytesLg2: is32 ? 2 : 3,
+      vaWidthLg2: configuration.vaWidthLg2,
+      signExtended: configuration.signExtended && !is32,
+      rootWidthLg2: is32 ? 34 : 56,
+      accessedDirtyBits: hardwareUpdating ? A | D : 0,
+      dirtyBit: D,
+    });
+    this.is32 = is32;
+    this.napotLg2 = configuration.svnapot && !is32 ? (configuration.tiny?.contiguousLg2 ?? NAPOT_LG2) : 0;
+    this.hardwareUpdating = hardwareUpdating;
+  }
+
+  /** MODE 8, 9, 10 are Sv39, Sv48, Sv57; with SXL = 1, MODE 8 is Sv32. */
+  protected override topLevelOf(mode: number): number {
+    if (this.is32) return mode === 8 ? 1 : NO_TABLE;
+    return mode >= 8 && mode <= 10 ? mode - 6 : NO_TABLE;
+  }
+
+  protected override decode(level: number, rawLow: number, rawHigh: number): Decoded {
+    if ((rawLow & V) === 0) return WalkResult.NotPresent;
+    if ((rawHigh & (RESERVED_HIGH | PBMT_HIGH)) !== 0) return WalkResult.ReservedBit;
+    // Sv32's high word is 0, so that one formula gives both its 34 bits and the 56 bits of the others.
+    this.addressLow = (rawLow & PPN_LOW) << 2;
+    this.addressHigh = ((rawHigh & 0x003f_ffff) << 2) | (rawLow >>> 30);
+    return (rawLow & (R | W | X)) === 0
+      ? this.decodePointer(level, rawLow, rawHigh)
+      : this.decodeLeaf(level, rawLow, rawHigh);
+  }
+
+  private decodePointer(level: number, rawLow: number, rawHigh: number): Decoded {
+    if ((rawLow & (U | A | D)) !== 0 || (rawHigh & N_HIGH) !== 0) return WalkResult.ReservedBit;
+    if (level === 0) return WalkResult.IllegalLevel;
+    // A pointer restricts nothing: only the leaf has permissions.
+    this.itemRead = true;
+    this.itemWrite = true;
+    this.itemExecute = true;
+    this.nextLevel = level - 1;
+    return Pointer;
+  }
+
+  private decodeLeaf(level: number, rawLow: number, rawHigh: number): Decoded {
+    const napot = (rawHigh & N_HIGH) !== 0;
+    if (napot && this.napotLg2 === 0) return WalkResult.ReservedBit;
+    if ((rawLow & (R | W)) === W) return WalkResult.ReservedPermission;
+    this.entrySizeLg2 = this.granuleLg2 + this.tableBitsLg2 * level;
+    if (napot) {
+      // The only size code: of the run's page number bits the highest is 1 and the others are 0.
+      const code = (rawLow >>> PPN_SHIFT) & lowMask(this.napotLg2);
+      if (level !== 0 || code !== 1 << (this.napotLg2 - 1)) return WalkResult.IllegalSize;
+      this.entrySizeLg2 += this.napotLg2;
+    } else if (!isAligned(this.addressLow, this.addressHigh, this.entrySizeLg2)) {
+      return WalkResult.MisalignedLeaf;
+    }
+    if ((rawLow & A) === 0 && !this.hardwareUpdating) return WalkResult.AccessedClear;
+    const user = (rawLow & U) !== 0;
+    this.itemRead = user && (rawLow & R) !== 0;
+    this.itemWrite = user && (rawLow & W) !== 0 && ((rawLow & D) !== 0 || this.hardwareUpdating);
+    this.itemExecute = user && (rawLow & X) !== 0;
+    return WalkResult.Translated;
+  }
+}

@@ -1,0 +1,282 @@
+/**
+ * The part of a walk that no architecture changes: take an index from the address, read the item, and either
+ * stop or go to the table below. What an item means is each architecture's own file.
+ */
+
+import {
+  type PhysicalMemory,
+  type SweepVisitor,
+  type Walker,
+  WalkResult,
+  type WalkResultCode,
+} from "./walker.js";
+import {
+  bitsFrom,
+  fits,
+  highMask,
+  isAligned,
+  isSignExtended,
+  lowMask,
+  shiftedHigh,
+  shiftedLow,
+} from "./words.js";
+
+/** What `decode` answers for a legal pointer to another table; a legal leaf is `WalkResult.Translated`. */
+export const Pointer = -1;
+export type Decoded = WalkResultCode | typeof Pointer;
+
+/** What `topLevelOf` answers for a mode that names no table. */
+export const NO_TABLE = -1;
+
+const FRAME_LG2 = 12;
+
+/** The shape of an architecture's tree, constant for one walker. */
+export interface Geometry {
+  /** The smallest page. */
+  readonly granuleLg2: number;
+  /** log2 of the items in a table. */
+  readonly tableBitsLg2: number;
+  /** 3 for 64-bit items, 2 for 32-bit items. */
+  readonly itemBytesLg2: number;
+  /** Input addresses are limited to this width, if the root's mode does not limit them further. */
+  readonly vaWidthLg2: number;
+  readonly signExtended: boolean;
+  /** Width of the root register's address field. */
+  readonly rootWidthLg2: number;
+  /** The bit that marks encrypted memory (32…51); hardware takes it off addresses. */
+  readonly encryptionBit?: number | undefined;
+  /** Bits of a leaf's low word that a write sets, and the dirty bit among them. */
+  readonly accessedDirtyBits: number;
+  readonly dirtyBit: number;
+}
+
+export abstract class TableWalker implements Walker {
+  oaLow = 0;
+  oaHigh = 0;
+  sizeLg2 = 0;
+  read = false;
+  write = false;
+  execute = false;
+  dirty = false;
+  level = 0;
+  itemLow = 0;
+  itemHigh = 0;
+  rawLow = 0;
+  rawHigh = 0;
+
+  /** What `decode` found: the address of a pointer's table or of a leaf's page, still with its low bits. */
+  protected addressLow = 0;
+  protected addressHigh = 0;
+  /** The level of the table that a pointer leads to. */
+  protected nextLevel = 0;
+  /** The size of a leaf's entry. */
+  protected entrySizeLg2 = 0;
+  /** What the item allows; the walk ANDs it, so a pointer that restricts nothing says true. */
+  protected itemRead = false;
+  protected itemWrite = false;
+  protected itemExecute = false;
+
+  protected readonly granuleLg2: number;
+  protected readonly tableBitsLg2: number;
+  /** 64 where there is none, which is above every page size and address. */
+  protected readonly encryptionBit: number;
+  protected readonly encryptionHigh: number;
+  private readonly memory: PhysicalMemory;
+  private readonly indexMask: number;
+  private readonly itemBytesLg2: number;
+  private readonly vaWidthLg2: number;
+  private readonly signExtended: boolean;
+  private readonly rootWidthLg2: number;
+  private readonly accessedDirtyBits: number;
+  private readonly dirtyBit: number;
+
+  private rootLow = 0;
+  private rootHigh = 0;
+  private topLevel: number = NO_TABLE;
+  private reachLg2 = 0;
+  private inputWidthLg2 = 0;
+
+  constructor(memory: PhysicalMemory, geometry: Geometry) {
+    this.memory = memory;
+    this.granuleLg2 = geometry.granuleLg2;
+    this.tableBitsLg2 = geometry.tableBitsLg2;
+    this.indexMask = lowMask(geometry.tableBitsLg2);
+    this.itemBytesLg2 = geometry.itemBytesLg2;
+    this.vaWidthLg2 = geometry.vaWidthLg2;
+    this.signExtended = geometry.signExtended;
+    this.rootWidthLg2 = geometry.rootWidthLg2;
+    this.encryptionBit = geometry.encryptionBit ?? 64;
+    this.encryptionHigh = geometry.encryptionBit === undefined ? 0 : 1 << (geometry.encryptionBit - 32);
+    this.accessedDirtyBits = geometry.accessedDirtyBits;
+    this.dirtyBit = geometry.dirtyBit;
+  }
+
+  /** The level of the root table that a mode names, or `NO_TABLE`. */
+  protected abstract topLevelOf(mode: number): number;
+
+  /**
+   * Says what an item is and fills the protected fields. `Pointer` and `Translated` promise a legal item;
+   * every other answer is how the walk ends. Has no other effect: sweeps call it too.
+   */
+  protected abstract decode(level: number, rawLow: number, rawHigh: number): Decoded;
+
+  setRoot(rootLow: number, rootHigh: number, mode: number): void {
+    const topLevel = this.topLevelOf(mode);
+    const legal = isAligned(rootLow, rootHigh, FRAME_LG2) && fits(rootLow, rootHigh, this.rootWidthLg2);
+    this.topLevel = legal ? topLevel : NO_TABLE;
+    this.rootLow = rootLow | 0;
+    this.rootHigh = rootHigh & ~this.encryptionHigh;
+    this.reachLg2 = Math.min(64, this.granuleLg2 + this.tableBitsLg2 * (topLevel + 1));
+    this.inputWidthLg2 = Math.min(this.reachLg2, this.vaWidthLg2);
+  }
+
+  walk(vaLow: number, vaHigh: number): WalkResultCode {
+    const memory = this.memory;
+    let level = this.topLevel;
+    let tableLow = this.rootLow;
+    let tableHigh = this.rootHigh;
+    this.read = true;
+    this.write = true;
+    this.execute = true;
+    this.level = level;
+    this.itemLow = tableLow;
+    this.itemHigh = tableHigh;
+    this.rawLow = 0;
+    this.rawHigh = 0;
+    if (level < 0) return WalkResult.IllegalRoot;
+    if (!this.isInput(vaLow, vaHigh)) return WalkResult.NotCanonical;
+    for (;;) {
+      const shift = this.granuleLg2 + this.tableBitsLg2 * level;
+      const index = bitsFrom(vaLow, vaHigh, shift) & this.indexMask;
+      const itemLow = tableLow | (index << this.itemBytesLg2);
+      if (!memory.contains(itemLow, tableHigh)) return WalkResult.OutsideMemory;
+      this.level = level;
+      this.itemLow = itemLow;
+      this.itemHigh = tableHigh;
+      const rawLow = memory.readWord(itemLow, tableHigh);
+      const rawHigh = this.itemBytesLg2 === 3 ? memory.readWord(itemLow + 4, tableHigh) : 0;
+      this.rawLow = rawLow;
+      this.rawHigh = rawHigh;
+      const decoded = this.decode(level, rawLow, rawHigh);
+      if (decoded !== Pointer && decoded !== WalkResult.Translated) return decoded;
+      this.read = this.read && this.itemRead;
+      this.write = this.write && this.itemWrite;
+      this.execute = this.execute && this.itemExecute;
+      if (decoded !== Pointer) return this.translate(vaLow, vaHigh);
+      if (this.nextLevel !== level - 1 && !this.skipsZeroBits(vaLow, vaHigh, level))
+        return WalkResult.IllegalSkip;
+      level = this.nextLevel;
+      tableLow = this.addressLow;
+      tableHigh = this.addressHigh;
+    }
+  }
+
+  deviceWrite(vaLow: number, vaHigh: number): boolean {
+    if (this.walk(vaLow, vaHigh) !== WalkResult.Translated || !this.write) return false;
+    const updated = this.rawLow | this.accessedDirtyBits;
+    if (updated !== this.rawLow) {
+      this.memory.writeWord(this.itemLow, this.itemHigh, updated);
+      this.rawLow = updated;
+      this.dirty = (updated & this.dirtyBit) !== 0;
+    }
+    return true;
+  }
+
+  /**
+   * A table that is reached a second time at the same level is announced again but not entered again, so that
+   * corrupted tables cannot make a sweep exponential. Items beyond the input width are not reachable and not
+   * visited. An illegal root, or one outside the memory, is reported as an illegal item of that address.
+   */
+  sweep(visitor: SweepVisitor): void {
+    const fault = this.rootFault();
+    if (fault === WalkResult.Translated) {
+      this.sweepTable(visitor, new Set(), this.topLevel, this.rootLow, this.rootHigh, 0, 0);
+    } else {
+      visitor.illegal(fault, Math.max(this.topLevel, 0), this.rootLow, this.rootHigh, 0, 0, 0, 0);
+    }
+  }
+
+  private rootFault(): WalkResultCode {
+    if (this.topLevel < 0) return WalkResult.IllegalRoot;
+    return this.memory.contains(this.rootLow, this.rootHigh)
+      ? WalkResult.Translated
+      : WalkResult.OutsideMemory;
+  }
+
+  private isInput(vaLow: number, vaHigh: number): boolean {
+    return this.signExtended
+      ? isSignExtended(vaLow, vaHigh, this.inputWidthLg2)
+      : fits(vaLow, vaHigh, this.inputWidthLg2);
+  }
+
+  private translate(vaLow: number, vaHigh: number): WalkResultCode {
+    const offsetLow = lowMask(this.entrySizeLg2);
+    const offsetHigh = highMask(this.entrySizeLg2);
+    this.oaLow = (this.addressLow & ~offsetLow) | (vaLow & offsetLow);
+    this.oaHigh = (this.addressHigh & ~offsetHigh) | (vaHigh & offsetHigh);
+    this.sizeLg2 = this.entrySizeLg2;
+    this.dirty = (this.rawLow & this.dirtyBit) !== 0;
+    return WalkResult.Translated;
+  }
+
+  private skipsZeroBits(vaLow: number, vaHigh: number, level: number): boolean {
+    const from = this.granuleLg2 + this.tableBitsLg2 * (this.nextLevel + 1);
+    const to = this.granuleLg2 + this.tableBitsLg2 * level;
+    const low = vaLow & lowMask(to) & ~lowMask(from);
+    const high = vaHigh & highMask(to) & ~highMask(from);
+    return (low | high) === 0;
+  }
+
+  private sweepTable(
+    visitor: SweepVisitor,
+    entered: Set<number>,
+    level: number,
+    tableLow: number,
+    tableHigh: number,
+    vaLow: number,
+    vaHigh: number,
+  ): void {
+    visitor.table(level, tableLow, tableHigh, vaLow, vaHigh);
+    const key = ((tableHigh >>> 0) * 2 ** 20 + (tableLow >>> FRAME_LG2)) * 8 + level;
+    if (entered.has(key)) return;
+    entered.add(key);
+    const shift = this.granuleLg2 + this.tableBitsLg2 * level;
+    for (let index = 0; index <= this.indexMask; index++) {
+      // The top of a 64-bit space has fewer items than the others: the index may not be cut off.
+      if (shift > 64 - this.tableBitsLg2 && index >>> (64 - shift) !== 0) break;
+      let itemVaLow = vaLow | shiftedLow(index, shift);
+      let itemVaHigh = vaHigh | shiftedHigh(index, shift);
+      if (this.signExtended && (bitsFrom(itemVaLow, itemVaHigh, this.reachLg2 - 1) & 1) !== 0) {
+        itemVaLow |= ~lowMask(this.reachLg2);
+        itemVaHigh |= ~highMask(this.reachLg2);
+      }
+      if (!this.isInput(itemVaLow, itemVaHigh)) continue;
+      const itemLow = tableLow | (index << this.itemBytesLg2);
+      this.sweepItem(visitor, entered, level, itemLow, tableHigh, itemVaLow, itemVaHigh);
+    }
+  }
+
+  private sweepItem(
+    visitor: SweepVisitor,
+    entered: Set<number>,
+    level: number,
+    itemLow: number,
+    itemHigh: number,
+    vaLow: number,
+    vaHigh: number,
+  ): void {
+    const rawLow = this.memory.readWord(itemLow, itemHigh);
+    const rawHigh = this.itemBytesLg2 === 3 ? this.memory.readWord(itemLow + 4, itemHigh) : 0;
+    const decoded = this.decode(level, rawLow, rawHigh);
+    if (decoded === WalkResult.NotPresent) return;
+    if (decoded === WalkResult.Translated) {
+      visitor.leaf(level, itemLow, itemHigh, rawLow, rawHigh, vaLow, vaHigh, this.entrySizeLg2);
+    } else if (decoded !== Pointer) {
+      visitor.illegal(decoded, level, itemLow, itemHigh, rawLow, rawHigh, vaLow, vaHigh);
+    } else if (this.memory.contains(this.addressLow, this.addressHigh)) {
+      this.sweepTable(visitor, entered, this.nextLevel, this.addressLow, this.addressHigh, vaLow, vaHigh);
+    } else {
+      visitor.illegal(WalkResult.OutsideMemory, level, itemLow, itemHigh, rawLow, rawHigh, vaLow, vaHigh);
+    }
+  }
+}
