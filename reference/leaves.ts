@@ -1,0 +1,89 @@
+/** What is mapped, in order: runs of equal leaves side by side. Arithmetic does the rest; no leaf is listed alone. */
+
+/** `count` leaves of `2^sizeLg2` bytes; leaf i maps `iova + (i << sizeLg2)` to `pa + (i << sizeLg2)`. */
+export interface Run {
+  readonly iova: bigint;
+  readonly count: bigint;
+  readonly sizeLg2: number;
+  readonly pa: bigint;
+  /** The effective bits of `Prot`. */
+  readonly prot: number;
+}
+
+/** One past the last byte of the run. */
+export function endOf(run: Run): bigint {
+  return run.iova + (run.count << BigInt(run.sizeLg2));
+}
+
+/** The leaves `[first, first + count)` of a run, as a run. */
+export function slice(run: Run, first: bigint, count: bigint): Run {
+  const offset = first << BigInt(run.sizeLg2);
+  return { ...run, iova: run.iova + offset, pa: run.pa + offset, count };
+}
+
+/** The runs of a domain, ordered by address, disjoint; neighbours that could be one run are one. */
+export class Leaves {
+  readonly #runs: Run[];
+
+  constructor(runs: readonly Run[] = []) {
+    this.#runs = [...runs];
+  }
+
+  get runs(): readonly Run[] {
+    return this.#runs;
+  }
+
+  /** The run that holds the address, or the first one after it. */
+  atOrAfter(address: bigint): Run | undefined {
+    return this.#runs[this.#indexAtOrAfter(address)];
+  }
+
+  /** The leaf that holds the address, as a run of one. */
+  at(address: bigint): Run | undefined {
+    const run = this.atOrAfter(address);
+    if (run === undefined || run.iova > address) return undefined;
+    return slice(run, (address - run.iova) >> BigInt(run.sizeLg2), 1n);
+  }
+
+  /** Adds a run where nothing is mapped. */
+  add(run: Run): void {
+    const index = this.#indexAtOrAfter(run.iova);
+    const around = this.#runs.slice(Math.max(index - 1, 0), index + 1);
+    const before = around.find((neighbour) => continues(neighbour, run));
+    const after = around.find((neighbour) => continues(run, neighbour));
+    const count = run.count + (before?.count ?? 0n) + (after?.count ?? 0n);
+    const start = before === undefined ? index : index - 1;
+    const joined = Number(before !== undefined) + Number(after !== undefined);
+    this.#runs.splice(start, joined, { ...(before ?? run), count });
+  }
+
+  /** Removes whole leaves of one run: `count` of them, from the one that begins at `iova`. */
+  remove(iova: bigint, count: bigint): void {
+    const index = this.#indexAtOrAfter(iova);
+    const run = this.#runs[index];
+    const first = (iova - run.iova) >> BigInt(run.sizeLg2);
+    const kept = [slice(run, 0n, first), slice(run, first + count, run.count - first - count)];
+    this.#runs.splice(index, 1, ...kept.filter((piece) => piece.count > 0n));
+  }
+
+  /** The index of the first run that ends above the address. */
+  #indexAtOrAfter(address: bigint): number {
+    let low = 0;
+    let high = this.#runs.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (endOf(this.#runs[middle]) <= address) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+function continues(run: Run, next: Run): boolean {
+  return (
+    run.sizeLg2 === next.sizeLg2 &&
+    run.prot === next.prot &&
+    endOf(run) === next.iova &&
+    run.pa + (run.count << BigInt(run.sizeLg2)) === next.pa
+  );
+}

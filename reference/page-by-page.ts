@@ -1,0 +1,248 @@
+/**
+ * A model simpler than the reference, for spaces of a few dozen pages: a map from page to what it holds, every rule
+ * a loop over pages. It checks the reference in the exhaustive runs. It knows no tables: it takes the word of the
+ * reference for an allocation that fails, and asks of its tables only that they stand where leaves need them.
+ */
+import type { Configuration } from "../models/configuration.js";
+import type { Operation, Outcome } from "../models/operations.js";
+import { itemSizeLg2, levelOfSize, tracksDirty } from "./geometry.js";
+import type { Reference } from "./reference.js";
+import { tableKey } from "./tables.js";
+
+interface Page {
+  readonly pa: bigint;
+  readonly prot: number;
+  dirty: boolean;
+  /** The pages of the entry that this page belongs to: first, and one past the last. */
+  readonly entry: readonly [first: bigint, end: bigint];
+}
+
+type MapRequest = Extract<Operation, { op: "map" }>;
+
+export class PageByPage {
+  readonly #configuration: Configuration;
+  readonly #pageSizes: bigint;
+  readonly #pageBytes: bigint;
+  /** Every page of the input space, both halves of a sign-extended one. */
+  readonly #space = new Set<bigint>();
+  readonly #pages = new Map<bigint, Page>();
+
+  constructor(configuration: Configuration, pageSizes: bigint) {
+    this.#configuration = configuration;
+    this.#pageSizes = pageSizes;
+    this.#pageBytes = 1n << BigInt(itemSizeLg2(configuration, 0));
+    const count = (1n << BigInt(configuration.vaWidthLg2)) / this.#pageBytes;
+    const pagesOf64Bits = (1n << 64n) / this.#pageBytes;
+    for (let page = 0n; page < count; page++) {
+      const upper = configuration.signExtended && page >= count / 2n;
+      this.#space.add(upper ? pagesOf64Bits - count + page : page);
+    }
+  }
+
+  /** Does the operation; says what is wrong with the reference's outcome, if anything. */
+  apply(operation: Operation, outcome: Outcome): string | undefined {
+    const expected = this.#expected(operation, outcome);
+    const given = { ...outcome, invalidated: undefined };
+    if (text(expected) === text(given)) return undefined;
+    return `${text(operation)}: the pages say ${text(expected)}, the reference ${text(given)}`;
+  }
+
+  #expected(operation: Operation, outcome: Outcome): unknown {
+    const { op } = operation;
+    switch (op) {
+      case "map": {
+        const noMemory = outcome.op === "map" && outcome.code === "OUT_OF_MEMORY";
+        const result = this.#map(operation, noMemory ? outcome.mappedBytes : undefined);
+        return { op, ...result };
+      }
+      case "unmap":
+      case "unmapGathered":
+        return { op, removedBytes: this.#unmap(operation.iova, operation.length) };
+      case "lookup": {
+        const page = this.#pageAt(operation.iova);
+        return { op, pa: page && page.pa + (operation.iova % this.#pageBytes) };
+      }
+      case "readAndClearDirty":
+        return { op, ...this.#readAndClearDirty(operation.iova, operation.length, operation.clear) };
+      case "setDirty":
+        return { op, code: this.#setDirty(operation.iova) };
+      case "deviceWrite": {
+        const page = this.#pageAt(operation.iova);
+        const permitted = page !== undefined && (page.prot & 2) !== 0;
+        if (permitted && tracksDirty(this.#configuration)) page.dirty = true;
+        return { op, permitted };
+      }
+      case "entries":
+        return { op, entries: this.#entries(operation.iova, operation.length) };
+      default:
+        return { op };
+    }
+  }
+
+  #map({ iova, pa, length, prot, pageSizes }: MapRequest, noMemoryAfter: bigint | undefined): object {
+    const sizes = Array.from({ length: 64 }, (_, lg2) => 1n << BigInt(lg2)).filter(
+      (size) => (this.#pageSizes & (pageSizes ?? size) & size) !== 0n,
+    );
+    const refusal = this.#refusalOfMap(iova, pa, length, prot, sizes);
+    if (refusal !== undefined) return { code: refusal, mappedBytes: 0n };
+    let done = 0n;
+    while (done < length) {
+      if (done === noMemoryAfter) return { code: "OUT_OF_MEMORY", mappedBytes: done };
+      const fitting = sizes.filter(
+        (size) => (iova + done) % size === 0n && (pa + done) % size === 0n && done + size <= length,
+      );
+      const entry = this.#range(iova + done, fitting[fitting.length - 1]);
+      const pages = this.#pagesIn(entry);
+      if (pages.some((page) => this.#pages.has(page))) return { code: "ADDRESS_IN_USE", mappedBytes: done };
+      for (const page of pages) {
+        this.#pages.set(page, { pa: pa + page * this.#pageBytes - iova, prot, dirty: false, entry });
+      }
+      done += fitting[fitting.length - 1];
+    }
+    return { code: "OK", mappedBytes: done };
+  }
+
+  #refusalOfMap(iova: bigint, pa: bigint, length: bigint, prot: number, sizes: bigint[]): string | undefined {
+    const { oaWidthLg2, encryptionBit, forceWriteable } = this.#configuration;
+    const isOutput = (address: bigint) =>
+      address < 2n ** BigInt(oaWidthLg2) &&
+      (encryptionBit === undefined || (address / 2n ** BigInt(encryptionBit)) % 2n === 0n);
+    if (prot % 4 === 0) return "NO_PERMISSION";
+    if (!isOutput(pa)) return "PA_OUT_OF_RANGE";
+    if (forceWriteable && (prot & 2) === 0) return "READ_ONLY_REFUSED";
+    const range = this.#refusalOfRange(iova, length);
+    if (range !== undefined && range !== "IOVA_OUT_OF_RANGE") return range;
+    if (sizes.length === 0 || [iova, pa, length].some((n) => n % sizes[0] !== 0n)) return "MISALIGNED";
+    if (range !== undefined) return range;
+    const pages = this.#pagesIn(this.#range(iova, length));
+    const allOutputs = pages.every((page) => isOutput(pa + page * this.#pageBytes - iova));
+    return allOutputs ? undefined : "PA_OUT_OF_RANGE";
+  }
+
+  #refusalOfRange(iova: bigint, length: bigint): string | undefined {
+    if (length === 0n) return "ZERO_LENGTH";
+    if (iova + length > 2n ** 64n) return "WRAPS";
+    const [first, end] = this.#range(iova, length);
+    for (let page = first; page < end; page++) if (!this.#space.has(page)) return "IOVA_OUT_OF_RANGE";
+    return undefined;
+  }
+
+  #unmap(iova: bigint, length: bigint): bigint {
+    if (this.#refusalOfRange(iova, length) !== undefined) return 0n;
+    let at = iova;
+    while (at < iova + length) {
+      const entry = this.#pageAt(at)?.entry;
+      if (entry === undefined || entry[0] * this.#pageBytes !== at) break;
+      for (const page of this.#pagesIn(entry)) this.#pages.delete(page);
+      at = entry[1] * this.#pageBytes;
+    }
+    return at - iova;
+  }
+
+  #setDirty(iova: bigint): string {
+    if (!tracksDirty(this.#configuration)) return "NOT_SUPPORTED";
+    if (!this.#space.has(iova / this.#pageBytes)) return "IOVA_OUT_OF_RANGE";
+    const page = this.#pageAt(iova);
+    if (page === undefined) return "NOT_MAPPED";
+    page.dirty = true;
+    return "OK";
+  }
+
+  #readAndClearDirty(iova: bigint, length: bigint, clear: boolean): object {
+    const supported = tracksDirty(this.#configuration);
+    const refusal = supported ? this.#refusalOfRange(iova, length) : "NOT_SUPPORTED";
+    if (refusal !== undefined) return { code: refusal, dirty: [] };
+    const dirty: object[] = [];
+    for (const { iova: start, sizeLg2, dirty: written } of this.#entries(iova, length)) {
+      const end = start + 2n ** BigInt(sizeLg2);
+      if (!written) continue;
+      const from = !clear && start < iova ? iova : start;
+      const to = !clear && end > iova + length ? iova + length : end;
+      dirty.push({ iova: from, length: to - from });
+      for (const page of this.#pagesOfEntry(start)) if (clear) page.dirty = false;
+    }
+    return { code: "OK", dirty };
+  }
+
+  #entries(iova: bigint, length: bigint) {
+    if (this.#refusalOfRange(iova, length) !== undefined) return [];
+    const firsts = new Set<bigint>();
+    for (const number of this.#pagesIn(this.#range(iova, length))) {
+      const entry = this.#pages.get(number)?.entry;
+      if (entry !== undefined) firsts.add(entry[0] * this.#pageBytes);
+    }
+    return [...firsts].map((start) => {
+      const pages = this.#pagesOfEntry(start);
+      const sizeLg2 = Math.log2(pages.length * Number(this.#pageBytes));
+      const { read, write } = this.#grants(pages[0].prot);
+      const dirty = pages.some((page) => page.dirty);
+      return { iova: start, sizeLg2, pa: pages[0].pa, read, write, dirty };
+    });
+  }
+
+  /** Compares every page of the space; says where the reference differs. */
+  agrees(reference: Reference): string | undefined {
+    const tables = reference.liveTables();
+    const widthMask = (1n << BigInt(this.#configuration.vaWidthLg2)) - 1n;
+    for (const number of this.#space) {
+      const iova = number * this.#pageBytes;
+      const expected = this.#translate(iova);
+      const given = reference.translate(iova);
+      const lastByte = reference.translate(iova + this.#pageBytes - 1n)?.pa;
+      if (text(expected) !== text(given)) return `${text(iova)}: ${text(expected)} is ${text(given)}`;
+      if (lastByte !== (given && given.pa + this.#pageBytes - 1n))
+        return `${text(iova)}: its last byte differs`;
+      const leafLevel = given === undefined ? -1 : levelOfSize(this.#configuration, given.sizeLg2);
+      for (let level = 0; level <= reference.topLevel && given !== undefined; level++) {
+        const prefix = (iova & widthMask) >> BigInt(itemSizeLg2(this.#configuration, level + 1));
+        const alive = tables.has(tableKey(level, prefix));
+        if (alive !== level >= leafLevel) return `${text(iova)}: the table of level ${level} is amiss`;
+      }
+    }
+    const pagesOfRuns = reference.runs.reduce((sum, run) => sum + (run.count << BigInt(run.sizeLg2)), 0n);
+    if (pagesOfRuns !== BigInt(this.#pages.size) * this.#pageBytes) return "a run lies outside the space";
+    return undefined;
+  }
+
+  #translate(iova: bigint): unknown {
+    const page = this.#pageAt(iova);
+    if (page === undefined) return undefined;
+    const entryIova = page.entry[0] * this.#pageBytes;
+    const pages = this.#pagesOfEntry(entryIova);
+    const sizeLg2 = Math.log2(pages.length * Number(this.#pageBytes));
+    const dirty = pages.some((each) => each.dirty);
+    return { pa: page.pa, entryIova, entryPa: pages[0].pa, sizeLg2, ...this.#grants(page.prot), dirty };
+  }
+
+  #grants(prot: number) {
+    const { format } = this.#configuration;
+    const readIsImplied = format === "x86-64" || format === "riscv64" || format === "riscv32";
+    const executeIsControlled = format === "riscv64" || format === "riscv32";
+    const read = readIsImplied || (prot & 1) !== 0;
+    const execute = executeIsControlled ? (prot & 4) === 0 : read;
+    return { read, write: (prot & 2) !== 0, execute };
+  }
+
+  #pageAt(iova: bigint): Page | undefined {
+    return this.#pages.get(iova / this.#pageBytes);
+  }
+
+  /** The page numbers from the first that the range touches to one past the last. */
+  #range(iova: bigint, length: bigint): readonly [bigint, bigint] {
+    return [iova / this.#pageBytes, (iova + length - 1n) / this.#pageBytes + 1n];
+  }
+
+  #pagesIn([first, end]: readonly [bigint, bigint]): bigint[] {
+    return Array.from({ length: Number(end - first) }, (_, n) => first + BigInt(n));
+  }
+
+  #pagesOfEntry(start: bigint): Page[] {
+    const entry = this.#pageAt(start)?.entry ?? [0n, 0n];
+    return this.#pagesIn(entry).flatMap((number) => this.#pages.get(number) ?? []);
+  }
+}
+
+/** Values as text, so that two of them can be compared and read. */
+function text(value: unknown): string {
+  return JSON.stringify(value, (_, part) => (typeof part === "bigint" ? `0x${part.toString(16)}` : part));
+}

@@ -1,0 +1,89 @@
+/** Which tables are alive. Which they are depends on history, so they are followed, not derived. */
+import type { Configuration } from "../models/configuration.js";
+import { inputWidthLg2, itemSizeLg2 } from "./geometry.js";
+
+/**
+ * The name of a table: its level, and the input address of its first item shifted right by log2 of what the whole
+ * table spans. A sign-extended address counts with its low `vaWidthLg2` bits only.
+ */
+export function tableKey(level: number, indexPrefix: bigint): bigint {
+  return (indexPrefix << 3n) | BigInt(level);
+}
+
+/** The live tables of a domain, by level and index prefix. */
+export class Tables {
+  readonly #configuration: Configuration;
+  readonly #addressMask: bigint;
+  /** The index prefixes of the live tables of each level, up to the root's, which is 0. */
+  #levels: Set<bigint>[];
+
+  constructor(configuration: Configuration) {
+    this.#configuration = configuration;
+    this.#addressMask = (1n << BigInt(inputWidthLg2(configuration))) - 1n;
+    this.#levels = Array.from({ length: configuration.topLevel + 1 }, () => new Set<bigint>());
+    this.add(configuration.topLevel, 0n);
+  }
+
+  clone(): Tables {
+    const copy = new Tables(this.#configuration);
+    copy.#levels = this.#levels.map((prefixes) => new Set(prefixes));
+    return copy;
+  }
+
+  get topLevel(): number {
+    return this.#levels.length - 1;
+  }
+
+  get count(): number {
+    return this.#levels.reduce((sum, prefixes) => sum + prefixes.size, 0);
+  }
+
+  keys(): Set<bigint> {
+    return new Set(this.#levels.flatMap((prefixes, level) => [...prefixes].map((p) => tableKey(level, p))));
+  }
+
+  /** Makes the present root item 0 of a new root one level up. */
+  grow(): void {
+    this.#levels.push(new Set([0n]));
+  }
+
+  /** Whether the table of this level that spans the address is alive. */
+  has(level: number, iova: bigint): boolean {
+    return this.#levels[level].has(this.#prefix(level, iova));
+  }
+
+  add(level: number, iova: bigint): void {
+    this.#levels[level].add(this.#prefix(level, iova));
+  }
+
+  /** Removes the tables below the level that lie wholly in `[first, end)`; says which, those of a level in order. */
+  removeWithin(belowLevel: number, first: bigint, end: bigint): { level: number; iova: bigint }[] {
+    const removed: { level: number; iova: bigint }[] = [];
+    const low = first & this.#addressMask;
+    for (let level = belowLevel - 1; level >= 0; level--) {
+      const lg2 = BigInt(itemSizeLg2(this.#configuration, level + 1));
+      const from = (low + (1n << lg2) - 1n) >> lg2;
+      const to = (low + end - first) >> lg2;
+      const prefixes = this.#levels[level];
+      const inside = (prefix: bigint) => prefix >= from && prefix < to;
+      // Either count through the range or look through the set, whichever is less.
+      const few = to - from < BigInt(prefixes.size);
+      for (const prefix of few ? countUp(from, to) : ascending([...prefixes].filter(inside))) {
+        if (prefixes.delete(prefix)) removed.push({ level, iova: first - low + (prefix << lg2) });
+      }
+    }
+    return removed;
+  }
+
+  #prefix(level: number, iova: bigint): bigint {
+    return (iova & this.#addressMask) >> BigInt(itemSizeLg2(this.#configuration, level + 1));
+  }
+}
+
+function* countUp(from: bigint, to: bigint): Iterable<bigint> {
+  for (let n = from; n < to; n++) yield n;
+}
+
+export function ascending(values: Iterable<bigint>): bigint[] {
+  return [...values].sort((a, b) => (a < b ? -1 : 1));
+}
