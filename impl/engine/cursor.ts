@@ -1,0 +1,144 @@
+/** Going through what is mapped, entry by entry. */
+import { EntryKind } from "../formats/format.js";
+import {
+  contiguousLg2Of,
+  executable,
+  isDirty,
+  itemWords,
+  kindOf,
+  oaHigh,
+  oaLow,
+  readable,
+  tableBitsLg2,
+  writable,
+} from "../stamp/format.js";
+import type { Domain } from "./domain.js";
+import {
+  below,
+  itemAt,
+  itemMask,
+  levelLg2,
+  offsetMaskHigh,
+  offsetMaskLow,
+  shiftRightLow,
+} from "./geometry.js";
+import { beyondTop } from "./lookup.js";
+
+/** The entry a cursor stands on. */
+export class Cursor {
+  readonly domain: Domain;
+  /** First input address of the entry. */
+  low = 0;
+  high = 0;
+  level = 0;
+  sizeLg2 = 0;
+  /** The first item of the entry, and how many words all of its items have. */
+  item = 0;
+  itemsWords = 0;
+  /** The address after the entry or hole that the last step met. */
+  nextLow = 0;
+  nextHigh = 0;
+
+  constructor(domain: Domain) {
+    this.domain = domain;
+  }
+
+  /** Moves to the first entry that touches the inclusive range. False: there is none. */
+  seek(firstLow: number, firstHigh: number, lastLow: number, lastHigh: number): boolean {
+    let low = firstLow;
+    let high = firstHigh;
+    while (!beyondTop(this.domain, low, high)) {
+      if (this.#stand(low, high)) return true;
+      low = this.nextLow;
+      high = this.nextHigh;
+      // The address after the last of all is 0.
+      if ((low | high) === 0 || below(lastLow, lastHigh, low, high)) return false;
+    }
+    return false;
+  }
+
+  /** Moves to the next entry that touches the range up to its last address. */
+  advance(lastLow: number, lastHigh: number): boolean {
+    if ((this.nextLow | this.nextHigh) === 0) return false;
+    if (below(lastLow, lastHigh, this.nextLow, this.nextHigh)) return false;
+    return this.seek(this.nextLow, this.nextHigh, lastLow, lastHigh);
+  }
+
+  /** The item of this entry that translates an address inside it. */
+  itemOf(low: number, high: number): number {
+    const index = shiftRightLow(low, high, levelLg2(this.level)) & (this.itemsWords / itemWords - 1);
+    return this.item + index * itemWords;
+  }
+
+  /** Output address of the entry. */
+  get paLow(): number {
+    const words = this.domain.words;
+    return oaLow(words[this.item], this.#high()) & ~offsetMaskLow(this.sizeLg2);
+  }
+
+  get paHigh(): number {
+    const raw = oaHigh(this.domain.words[this.item], this.#high());
+    return raw & ~this.domain.encryptionHigh & ~offsetMaskHigh(this.sizeLg2);
+  }
+
+  get readable(): boolean {
+    return readable(this.domain.words[this.item], this.#high());
+  }
+
+  get writable(): boolean {
+    return writable(this.domain.words[this.item], this.#high());
+  }
+
+  get executable(): boolean {
+    return executable(this.domain.words[this.item], this.#high());
+  }
+
+  /** An entry is dirty if any of its items is. */
+  get dirty(): boolean {
+    const words = this.domain.words;
+    const end = this.item + this.itemsWords;
+    for (let item = this.item; item < end; item += itemWords) if (isDirty(words[item])) return true;
+    return false;
+  }
+
+  #high(): number {
+    return itemWords === 2 ? this.domain.words[this.item + 1] : 0;
+  }
+
+  /** Stands on the entry that translates an address, or sets `next…` to the end of the hole around it. */
+  #stand(low: number, high: number): boolean {
+    const words = this.domain.words;
+    let level = this.domain.topLevel;
+    let lg2 = levelLg2(level);
+    let item = itemAt(this.domain.rootWord, low, high, lg2, this.domain.topIndexMask);
+    let kind = kindOf(words[item], level);
+    while (kind === EntryKind.Table) {
+      const table = this.domain.tableOf(words[item]);
+      level--;
+      lg2 -= tableBitsLg2;
+      item = itemAt(table, low, high, lg2, itemMask);
+      kind = kindOf(words[item], level);
+    }
+    if (kind === EntryKind.Empty) {
+      this.#setNext(low, high, lg2);
+      return false;
+    }
+    const contiguousLg2 = contiguousLg2Of(words[item], itemWords === 2 ? words[item + 1] : 0, level);
+    this.level = level;
+    this.sizeLg2 = lg2 + contiguousLg2;
+    this.itemsWords = itemWords << contiguousLg2;
+    // Tables begin at multiples of their size, so an entry's items do too.
+    this.item = item & ~(this.itemsWords - 1);
+    this.low = low & ~offsetMaskLow(this.sizeLg2);
+    this.high = high & ~offsetMaskHigh(this.sizeLg2);
+    this.#setNext(low, high, this.sizeLg2);
+    return true;
+  }
+
+  #setNext(low: number, high: number, sizeLg2: number): void {
+    const lastLow = low | offsetMaskLow(sizeLg2);
+    const lastHigh = high | offsetMaskHigh(sizeLg2);
+    this.nextLow = (lastLow + 1) | 0;
+    this.nextHigh = this.nextLow === 0 ? (lastHigh + 1) | 0 : lastHigh;
+  }
+}

@@ -1,0 +1,82 @@
+/** Dirty state: what devices wrote since it was last cleared. */
+import { Status } from "../errors.js";
+import type { Gather } from "../memory/gather.js";
+import { cleaned, dirtied, isDirty, itemWords, tracksDirty } from "../stamp/format.js";
+import { storeWord } from "../stamp/variant.js";
+import type { Cursor } from "./cursor.js";
+import type { Domain } from "./domain.js";
+import { below } from "./geometry.js";
+import { itemBytes } from "./items.js";
+
+/** Takes one dirty range, inclusive. */
+export interface DirtyWords {
+  dirty(firstLow: number, firstHigh: number, lastLow: number, lastHigh: number): void;
+}
+
+/**
+ * Reports every dirty entry that touches the inclusive range. With `clear`, each is cleaned, reported whole (for
+ * what was cleaned and not reported would be lost) and gathered; without, the part inside the range is reported.
+ * `range` is the status that the caller found for the range's own form; support is asked first.
+ */
+export function readAndClearDirty(
+  domain: Domain,
+  cursor: Cursor,
+  firstLow: number,
+  firstHigh: number,
+  lastLow: number,
+  lastHigh: number,
+  clear: boolean,
+  range: Status,
+  gather: Gather,
+  out: DirtyWords,
+): Status {
+  if (!tracksDirty) return Status.NOT_SUPPORTED;
+  if (range !== Status.OK) return range;
+  const inside = domain.inputRangeStatus(firstLow, firstHigh, lastLow, lastHigh);
+  if (inside !== Status.OK) return inside;
+  let found = cursor.seek(firstLow, firstHigh, lastLow, lastHigh);
+  for (; found; found = cursor.advance(lastLow, lastHigh)) {
+    if (!cursor.dirty) continue;
+    let { low, high } = cursor;
+    let endLow = (cursor.nextLow - 1) | 0;
+    let endHigh = cursor.nextLow === 0 ? (cursor.nextHigh - 1) | 0 : cursor.nextHigh;
+    if (clear) {
+      cleanEntry(domain, cursor);
+      domain.report(gather, low, high, endLow, endHigh, 1 << cursor.level, 0);
+    } else {
+      if (below(low, high, firstLow, firstHigh)) {
+        low = firstLow;
+        high = firstHigh;
+      }
+      if (below(lastLow, lastHigh, endLow, endHigh)) {
+        endLow = lastLow;
+        endHigh = lastHigh;
+      }
+    }
+    out.dirty(low, high, endLow, endHigh);
+  }
+  return Status.OK;
+}
+
+function cleanEntry(domain: Domain, cursor: Cursor): void {
+  const words = domain.words;
+  const end = cursor.item + cursor.itemsWords;
+  for (let item = cursor.item; item < end; item += itemWords) {
+    if (isDirty(words[item])) storeWord(domain, words, item, cleaned(words[item]));
+  }
+  if (domain.cleaner !== undefined) {
+    domain.clean(cursor.item, (cursor.itemsWords / itemWords) * itemBytes);
+  }
+}
+
+/** Sets the dirty state of the one item that translates an address, as a device's write would. */
+export function setDirty(domain: Domain, cursor: Cursor, low: number, high: number): Status {
+  if (!tracksDirty) return Status.NOT_SUPPORTED;
+  const inside = domain.inputRangeStatus(low, high, low, high);
+  if (inside !== Status.OK) return inside;
+  if (!cursor.seek(low, high, low, high)) return Status.NOT_MAPPED;
+  const item = cursor.itemOf(low, high);
+  storeWord(domain, domain.words, item, dirtied(domain.words[item]));
+  if (domain.cleaner !== undefined) domain.clean(item, itemBytes);
+  return Status.OK;
+}

@@ -1,0 +1,189 @@
+import { Status } from "../errors.js";
+import type { Gather } from "../memory/gather.js";
+import { NO_FRAME, type TableMemory } from "../memory/table-memory.js";
+import { frameLg2, tableLow } from "../stamp/format.js";
+import { publishTop } from "../stamp/variant.js";
+import { below, itemMask, levelLg2 } from "./geometry.js";
+
+/** What an incoherent domain tells its owner: these bytes must reach memory before anything else is stored. */
+export interface CleanWords {
+  clean(addressLow: number, addressHigh: number, lengthBytes: number): void;
+}
+
+/** The constants of a domain, decided once at creation. */
+export interface DomainSettings {
+  readonly memory: TableMemory;
+  readonly vaWidthLg2: number;
+  readonly oaWidthLg2: number;
+  readonly signExtended: boolean;
+  /** Allowed page sizes: bit n of the 64-bit mask for 2^n bytes. */
+  readonly sizesLow: number;
+  readonly sizesHigh: number;
+  /** The format's own flags (see `FormatFeatures.flags`). */
+  readonly flags: number;
+  /** The encryption bit in the high word, or 0. */
+  readonly encryptionHigh: number;
+  /** The highest level to which the top may grow; the level at creation where it does not grow. */
+  readonly topLevelLimit: number;
+  /** Absent: the walker snoops. */
+  readonly cleaner: CleanWords | undefined;
+}
+
+/** Levels fit the low bits of a frame's word index, for frames are at least 32 bytes. */
+const LEVEL_MASK = 7;
+
+/**
+ * One set of tables and what is decided about it. The operations are functions over it, one file each; what an
+ * operation gives back beside its status stands in the fields `result…`, so that nothing is allocated.
+ */
+export class Domain {
+  readonly memory: TableMemory;
+  readonly words: Int32Array;
+  readonly baseLow: number;
+  readonly settings: DomainSettings;
+  readonly sizesLow: number;
+  readonly sizesHigh: number;
+  readonly flags: number;
+  readonly encryptionHigh: number;
+  readonly cleaner: CleanWords | undefined;
+  /** Everything above the output width, and the encryption bit: these may not be set in a PA. */
+  readonly paForbiddenHigh: number;
+  readonly paForbiddenLow: number;
+  /** The last input address, or the last of the lower half where addresses are sign-extended. */
+  readonly vaLastLow: number;
+  readonly vaLastHigh: number;
+  readonly signExtended: boolean;
+
+  /** Root and top level in one cell: the root's word index, with the level in its low bits. */
+  top = -1;
+  /** The last address that the present top reaches, and the mask of its index. */
+  reachLow = 0;
+  reachHigh = 0;
+  topIndexMask = 0;
+
+  /** The frames that the running operation took out of use, linked in the memory. */
+  freedHead = NO_FRAME;
+  freedTail = NO_FRAME;
+  freedCount = 0;
+
+  /** The last input address of the running map. */
+  lastLow = 0;
+  lastHigh = 0;
+  /** Why a step of the running map was refused. */
+  refusal: Status = Status.OK;
+
+  /** The item after the last that a run of the running unmap cleared. */
+  clearedEnd = 0;
+
+  /** The address after the last byte that the last map mapped. */
+  mapEndLow = 0;
+  mapEndHigh = 0;
+
+  /** Where the last operation stopped: the address after the last byte that it did. */
+  resultLow = 0;
+  resultHigh = 0;
+  /** Whether it did anything: `result…` equals the start both for nothing and for all 2^64 bytes. */
+  resultAny = false;
+
+  constructor(settings: DomainSettings) {
+    this.settings = settings;
+    this.memory = settings.memory;
+    this.words = settings.memory.words;
+    this.baseLow = settings.memory.baseLow;
+    this.sizesLow = settings.sizesLow;
+    this.sizesHigh = settings.sizesHigh;
+    this.flags = settings.flags;
+    this.encryptionHigh = settings.encryptionHigh;
+    this.cleaner = settings.cleaner;
+    this.signExtended = settings.signExtended;
+    const vaBits = settings.signExtended ? settings.vaWidthLg2 - 1 : settings.vaWidthLg2;
+    this.vaLastLow = lastOfWidthLow(vaBits);
+    this.vaLastHigh = lastOfWidthHigh(vaBits);
+    this.paForbiddenLow = ~lastOfWidthLow(settings.oaWidthLg2);
+    this.paForbiddenHigh = ~lastOfWidthHigh(settings.oaWidthLg2) | settings.encryptionHigh;
+  }
+
+  get rootWord(): number {
+    return this.top & ~LEVEL_MASK;
+  }
+
+  get topLevel(): number {
+    return this.top & LEVEL_MASK;
+  }
+
+  /** Makes a table the root, in one store. */
+  setTop(rootWord: number, level: number): void {
+    const span = levelLg2(level + 1);
+    const width = this.settings.vaWidthLg2;
+    const indexBits = Math.min(width, span) - levelLg2(level);
+    this.topIndexMask = indexBits <= 0 ? 0 : ((1 << indexBits) - 1) & itemMask;
+    const grown = level < this.settings.topLevelLimit;
+    this.reachLow = grown ? lastOfWidthLow(span) : -1;
+    this.reachHigh = grown ? lastOfWidthHigh(span) : -1;
+    publishTop(this, rootWord | level);
+  }
+
+  /** A zeroed table, or NO_FRAME. */
+  allocateTable(): number {
+    const table = this.memory.allocate(frameLg2);
+    if (table !== NO_FRAME && this.cleaner !== undefined) this.clean(table, 2 ** frameLg2);
+    return table;
+  }
+
+  /** Takes a table that was just unlinked out of use, for the gather that the operation reports to. */
+  takeOutOfUse(table: number): void {
+    this.memory.quarantine(table, this.freedHead);
+    if (this.freedTail === NO_FRAME) this.freedTail = table;
+    this.freedHead = table;
+    this.freedCount++;
+  }
+
+  /** Gives the inclusive range, and every frame taken out of use since the last report, to a gather. */
+  report(
+    gather: Gather,
+    firstLow: number,
+    firstHigh: number,
+    lastLow: number,
+    lastHigh: number,
+    leafLevels: number,
+    tableLevels: number,
+  ): void {
+    const head = this.freedHead;
+    const tail = this.freedTail;
+    const count = this.freedCount;
+    this.freedHead = NO_FRAME;
+    this.freedTail = NO_FRAME;
+    this.freedCount = 0;
+    gather.add(firstLow, firstHigh, lastLow, lastHigh, leafLevels, tableLevels, head, tail, count);
+  }
+
+  /** The table that an item points to. */
+  tableOf(low: number): number {
+    return (tableLow(low) - this.baseLow) >>> 2;
+  }
+
+  /** Tells the owner of an incoherent domain to write bytes back. */
+  clean(word: number, lengthBytes: number): void {
+    this.cleaner?.clean(this.memory.addressLow(word), this.memory.addressHigh(word), lengthBytes);
+  }
+
+  /** Whether the inclusive range, first not above last, is inside the input addresses. */
+  inputRangeStatus(firstLow: number, firstHigh: number, lastLow: number, lastHigh: number): Status {
+    if (!below(this.vaLastLow, this.vaLastHigh, lastLow, lastHigh)) return Status.OK;
+    if (!this.signExtended) return Status.IOVA_OUT_OF_RANGE;
+    // The upper half is the complement of the lower one, so its first address is the complement of the last.
+    return below(firstLow, firstHigh, ~this.vaLastLow, ~this.vaLastHigh)
+      ? Status.IOVA_OUT_OF_RANGE
+      : Status.OK;
+  }
+}
+
+/** The largest number of `width` bits (1 to 64 and more), low word. */
+function lastOfWidthLow(width: number): number {
+  return width >= 32 ? -1 : (1 << width) - 1;
+}
+
+function lastOfWidthHigh(width: number): number {
+  if (width >= 64) return -1;
+  return width > 32 ? (1 << (width - 32)) - 1 : 0;
+}

@@ -1,0 +1,56 @@
+/** Where an address falls in a format's tables. */
+import { granuleLg2, itemWords, leafLevelMax, tableBitsLg2 } from "../stamp/format.js";
+
+export const itemsPerTable = 1 << tableBitsLg2;
+export const itemMask = itemsPerTable - 1;
+
+/** log2 of the bytes that one item of a level translates. */
+export function levelLg2(level: number): number {
+  return granuleLg2 + level * tableBitsLg2;
+}
+
+/** The level whose items hold a leaf of this size, contiguous entries included. */
+export function levelOfSize(sizeLg2: number): number {
+  const level = ((sizeLg2 - granuleLg2) / tableBitsLg2) | 0;
+  return level > leafLevelMax ? leafLevelMax : level;
+}
+
+/** The low 32 bits of an unsigned 64-bit number shifted right by 0 to 63. */
+export function shiftRightLow(low: number, high: number, by: number): number {
+  return by < 32 ? (low >>> by) | ((high << 1) << (31 - by)) : high >>> (by - 32);
+}
+
+/** Bits 63:32 of a small number (below 2^31) shifted left by 0 to 63. */
+export function shiftLeftHigh(value: number, by: number): number {
+  return by < 32 ? (value >>> 1) >>> (31 - by) : value << (by - 32);
+}
+
+/** Bits 31:0 of the same. */
+export function shiftLeftLow(value: number, by: number): number {
+  return by < 32 ? value << by : 0;
+}
+
+/** Unsigned a < b. */
+export function below(aLow: number, aHigh: number, bLow: number, bHigh: number): boolean {
+  return aHigh === bHigh ? aLow >>> 0 < bLow >>> 0 : aHigh >>> 0 < bHigh >>> 0;
+}
+
+/** The number of trailing zero bits; 64 for 0. */
+export function trailingZeros(low: number, high: number): number {
+  if (low !== 0) return 31 - Math.clz32(low & -low);
+  return high !== 0 ? 63 - Math.clz32(high & -high) : 64;
+}
+
+/** How many of the low 32 bits belong to the offset within `2^sizeLg2` bytes, as a mask. */
+export function offsetMaskLow(sizeLg2: number): number {
+  return sizeLg2 < 32 ? (1 << sizeLg2) - 1 : -1;
+}
+
+export function offsetMaskHigh(sizeLg2: number): number {
+  return sizeLg2 < 32 ? 0 : (1 << (sizeLg2 - 32)) - 1;
+}
+
+/** Index into the words of the item that translates an address, in the table that begins at `table`. */
+export function itemAt(table: number, low: number, high: number, lg2: number, indexMask: number): number {
+  return table + (shiftRightLow(low, high, lg2) & indexMask) * itemWords;
+}

@@ -1,0 +1,39 @@
+/** Storing items in the order that keeps every state in between harmless. */
+import { itemWords, markedClean, tableItemHigh, tableItemLow } from "../stamp/format.js";
+import { storeWord } from "../stamp/variant.js";
+import type { Domain } from "./domain.js";
+
+export const itemBytes = itemWords * 4;
+
+/** Empty → present: the word with the valid bit comes last. */
+export function storeItem(domain: Domain, words: Int32Array, item: number, low: number, high: number): void {
+  if (itemWords === 2) storeWord(domain, words, item + 1, high);
+  storeWord(domain, words, item, low);
+}
+
+/** Present → empty: the word with the valid bit goes first. */
+export function clearItem(domain: Domain, words: Int32Array, item: number): void {
+  storeWord(domain, words, item, 0);
+  if (itemWords === 2) storeWord(domain, words, item + 1, 0);
+}
+
+/** Makes an empty item point to a table. */
+export function linkTable(
+  domain: Domain,
+  words: Int32Array,
+  item: number,
+  table: number,
+  level: number,
+): void {
+  const addressLow = domain.memory.addressLow(table);
+  const addressHigh = domain.memory.addressHigh(table);
+  const low = tableItemLow(addressLow, addressHigh, level);
+  storeItem(domain, words, item, low, tableItemHigh(addressLow, addressHigh, domain.encryptionHigh));
+  if (domain.cleaner !== undefined) cleanTableItem(domain, words, item, low);
+}
+
+/** Cleans a table item to memory and says so in the item, for whoever meets it next. */
+export function cleanTableItem(domain: Domain, words: Int32Array, item: number, low: number): void {
+  domain.clean(item, itemBytes);
+  storeWord(domain, words, item, markedClean(low));
+}

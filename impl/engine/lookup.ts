@@ -1,0 +1,40 @@
+import { Status } from "../errors.js";
+import { EntryKind } from "../formats/format.js";
+import { contiguousLg2Of, itemWords, kindOf, oaHigh, oaLow, tableBitsLg2 } from "../stamp/format.js";
+import type { Domain } from "./domain.js";
+import { itemAt, itemMask, levelLg2, offsetMaskHigh, offsetMaskLow } from "./geometry.js";
+
+/** Whether the present top does not reach an address that is inside the input width. */
+export function beyondTop(domain: Domain, low: number, high: number): boolean {
+  return (high & ~domain.reachHigh) !== 0 || (low & ~domain.reachLow) !== 0;
+}
+
+/**
+ * Translates one address. True: `resultLow` and `resultHigh` hold its output address. False is a miss, which is
+ * never a number: physical address 0 is a legal answer.
+ */
+export function lookup(domain: Domain, low: number, high: number): boolean {
+  if (domain.inputRangeStatus(low, high, low, high) !== Status.OK) return false;
+  if (beyondTop(domain, low, high)) return false;
+  const words = domain.words;
+  let level = domain.topLevel;
+  let lg2 = levelLg2(level);
+  let item = itemAt(domain.rootWord, low, high, lg2, domain.topIndexMask);
+  let itemLow = words[item];
+  let kind = kindOf(itemLow, level);
+  while (kind === EntryKind.Table) {
+    level--;
+    lg2 -= tableBitsLg2;
+    item = itemAt(domain.tableOf(itemLow), low, high, lg2, itemMask);
+    itemLow = words[item];
+    kind = kindOf(itemLow, level);
+  }
+  if (kind === EntryKind.Empty) return false;
+  const itemHigh = itemWords === 2 ? words[item + 1] : 0;
+  const sizeLg2 = lg2 + contiguousLg2Of(itemLow, itemHigh, level);
+  const maskLow = offsetMaskLow(sizeLg2);
+  const maskHigh = offsetMaskHigh(sizeLg2);
+  domain.resultLow = (oaLow(itemLow, itemHigh) & ~maskLow) | (low & maskLow);
+  domain.resultHigh = (oaHigh(itemLow, itemHigh) & ~domain.encryptionHigh & ~maskHigh) | (high & maskHigh);
+  return true;
+}

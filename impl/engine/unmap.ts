@@ -1,0 +1,194 @@
+/**
+ * Unmapping: entry after entry from the first address on, until the range ends or a hole is met. Nothing is split:
+ * an end inside an entry removes the whole entry, a start inside one removes nothing.
+ */
+import { Status } from "../errors.js";
+import { EntryKind } from "../formats/format.js";
+import type { Gather } from "../memory/gather.js";
+import { contiguousLg2Of, itemWords, kindOf, tableBitsLg2 } from "../stamp/format.js";
+import type { Domain } from "./domain.js";
+import {
+  below,
+  itemAt,
+  itemMask,
+  itemsPerTable,
+  levelLg2,
+  offsetMaskHigh,
+  offsetMaskLow,
+  shiftLeftHigh,
+  shiftLeftLow,
+  shiftRightLow,
+} from "./geometry.js";
+import { clearItem, itemBytes } from "./items.js";
+import { beyondTop } from "./lookup.js";
+
+/** Tables on the way to the present item, by level. Operations do not nest, so one array serves a stamp. */
+const path = new Int32Array(8);
+
+/**
+ * Unmaps the inclusive range; what was removed is `[first, result…)`, nothing if `resultAny` is false. A table is
+ * freed when what this call removed, without a hole, covers every address it spans; the root never is.
+ */
+export function unmap(
+  domain: Domain,
+  firstLow: number,
+  firstHigh: number,
+  lastLow: number,
+  lastHigh: number,
+  gather: Gather,
+): void {
+  domain.resultAny = false;
+  domain.resultLow = firstLow;
+  domain.resultHigh = firstHigh;
+  if (domain.inputRangeStatus(firstLow, firstHigh, lastLow, lastHigh) !== Status.OK) return;
+  const words = domain.words;
+  const topLevel = domain.topLevel;
+  let low = firstLow;
+  let high = firstHigh;
+  let leafLevels = 0;
+  let tableLevels = 0;
+  let going = true;
+  while (going && !beyondTop(domain, low, high)) {
+    let level = topLevel;
+    let lg2 = levelLg2(level);
+    let indexMask = domain.topIndexMask;
+    let table = domain.rootWord;
+    let item = itemAt(table, low, high, lg2, indexMask);
+    while (kindOf(words[item], level) === EntryKind.Table) {
+      path[level] = item;
+      table = domain.tableOf(words[item]);
+      level--;
+      lg2 -= tableBitsLg2;
+      indexMask = itemMask;
+      item = itemAt(table, low, high, lg2, indexMask);
+    }
+    const start = item;
+    const inTable =
+      level === topLevel
+        ? !beyondTop(domain, lastLow, lastHigh)
+        : sameTable(low ^ lastLow, high ^ lastHigh, lg2 + tableBitsLg2);
+    const lastIndex = inTable ? shiftRightLow(lastLow, lastHigh, lg2) & indexMask : indexMask;
+    const lastItem = table + lastIndex * itemWords;
+    going = clearLeaves(domain, item, lastItem, level, lg2, low, high);
+    item = domain.clearedEnd;
+    if (item === start) break;
+    leafLevels |= 1 << level;
+    const items = (item - start) / itemWords;
+    const bytesLow = shiftLeftLow(items, lg2);
+    high = (high + shiftLeftHigh(items, lg2) + ((low + bytesLow) >>> 0 < bytesLow >>> 0 ? 1 : 0)) | 0;
+    low = (low + bytesLow) | 0;
+    if (inTable && item > lastItem) going = false;
+    if (item === table + itemsPerTable * itemWords && level < topLevel) {
+      tableLevels |= freeCovered(domain, table, level, low, high, firstLow, firstHigh);
+    }
+    // Past the last address of all: there is nothing to go on with.
+    if ((low | high) === 0) going = false;
+  }
+  domain.resultLow = low;
+  domain.resultHigh = high;
+  if (leafLevels === 0) return;
+  domain.resultAny = true;
+  const endLow = (low - 1) | 0;
+  const endHigh = low === 0 ? (high - 1) | 0 : high;
+  domain.report(gather, firstLow, firstHigh, endLow, endHigh, leafLevels, tableLevels);
+}
+
+/** Whether two addresses, given their exclusive or, fall in one table that spans `2^spanLg2` bytes (below 2^64). */
+function sameTable(differenceLow: number, differenceHigh: number, spanLg2: number): boolean {
+  return ((differenceLow & ~offsetMaskLow(spanLg2)) | (differenceHigh & ~offsetMaskHigh(spanLg2))) === 0;
+}
+
+/**
+ * Clears leaf entries from an item on, up to the entry that holds the last item; `clearedEnd` is the item after
+ * them. True: it ended at something else than a hole.
+ */
+function clearLeaves(
+  domain: Domain,
+  first: number,
+  lastItem: number,
+  level: number,
+  lg2: number,
+  low: number,
+  high: number,
+): boolean {
+  const words = domain.words;
+  let item = first;
+  let going = true;
+  // Only a first entry can be entered in its middle: every other one begins where the one before ended.
+  if (!beginsEntry(domain, item, level, lg2, low, high)) {
+    domain.clearedEnd = item;
+    return false;
+  }
+  while (item <= lastItem) {
+    const itemLow = words[item];
+    const kind = kindOf(itemLow, level);
+    if (kind !== EntryKind.Leaf) {
+      going = kind === EntryKind.Table;
+      break;
+    }
+    const contiguousLg2 = contiguousLg2Of(itemLow, itemWords === 2 ? words[item + 1] : 0, level);
+    if (contiguousLg2 === 0) {
+      clearItem(domain, words, item);
+      item += itemWords;
+    } else {
+      const end = item + (itemWords << contiguousLg2);
+      for (; item < end; item += itemWords) clearItem(domain, words, item);
+    }
+  }
+  if (domain.cleaner !== undefined && item > first) {
+    domain.clean(first, ((item - first) / itemWords) * itemBytes);
+  }
+  domain.clearedEnd = item;
+  return going;
+}
+
+/** Whether an address is the first of the entry that the item belongs to; true where there is none. */
+function beginsEntry(
+  domain: Domain,
+  item: number,
+  level: number,
+  lg2: number,
+  low: number,
+  high: number,
+): boolean {
+  const itemLow = domain.words[item];
+  if (kindOf(itemLow, level) !== EntryKind.Leaf) return true;
+  const sizeLg2 = lg2 + contiguousLg2Of(itemLow, itemWords === 2 ? domain.words[item + 1] : 0, level);
+  return ((low & offsetMaskLow(sizeLg2)) | (high & offsetMaskHigh(sizeLg2))) === 0;
+}
+
+/**
+ * Frees a table whose last address was just removed, if the first one was too, and the tables above it for which
+ * the same is true. `end…` is the address after them. Returns the mask of the levels freed.
+ */
+function freeCovered(
+  domain: Domain,
+  table: number,
+  level: number,
+  endLow: number,
+  endHigh: number,
+  firstLow: number,
+  firstHigh: number,
+): number {
+  const topLevel = domain.topLevel;
+  const lastLow = (endLow - 1) | 0;
+  const lastHigh = endLow === 0 ? (endHigh - 1) | 0 : endHigh;
+  let levels = 0;
+  let freed = table;
+  for (let at = level; at < topLevel; at++) {
+    const spanLg2 = levelLg2(at + 1);
+    const startLow = lastLow & ~offsetMaskLow(spanLg2);
+    const startHigh = lastHigh & ~offsetMaskHigh(spanLg2);
+    if (below(startLow, startHigh, firstLow, firstHigh)) break;
+    const item = path[at + 1];
+    clearItem(domain, domain.words, item);
+    if (domain.cleaner !== undefined) domain.clean(item, itemBytes);
+    domain.takeOutOfUse(freed);
+    levels |= 1 << at;
+    // The table above ends here too only if the item was its last.
+    const index = shiftRightLow(lastLow, lastHigh, spanLg2) & itemMask;
+    if (index !== itemMask) break;
+    freed = item - itemMask * itemWords;
+  }
+  return levels;
+}

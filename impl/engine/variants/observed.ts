@@ -1,0 +1,16 @@
+/** The observed variant: every store is one event, so that caches and walkers can be checked between any two. */
+import type { Domain } from "../domain.js";
+
+export const observed: boolean = true;
+
+export function storeWord(domain: Domain, words: Int32Array, word: number, value: number): void {
+  const oldValue = words[word];
+  words[word] = value;
+  domain.memory.observer?.stored(word, oldValue, value);
+}
+
+export function publishTop(domain: Domain, top: number): void {
+  const oldTop = domain.top;
+  domain.top = top;
+  domain.memory.observer?.published(oldTop, top);
+}

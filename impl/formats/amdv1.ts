@@ -1,0 +1,178 @@
+/**
+ * AMDv1: the host translation tables of AMD's IOMMU, "v1".
+ * Source: AMD I/O Virtualization Technology (IOMMU) Specification, 48882, §2.2.3 (I/O page tables for host
+ * translations) and §2.2.2.1 (device table entry).
+ *
+ * With a granule of 2 KiB the same source is the "mock" variant, which tests hosts whose page is not the table
+ * granule: the address field then counts 2 KiB units.
+ */
+import { EntryKind, type Format, type FormatFeatures, Prot } from "./format.js";
+
+const PR = 1 << 0;
+const D = 1 << 6;
+/** NextLevel, bits 11:9. In a leaf 0 is the level's own size and 7 a size encoded in the address. */
+const NEXT_LEVEL_SHIFT = 9;
+const NEXT_LEVEL = 7 << NEXT_LEVEL_SHIFT;
+/** Bits 51:12 hold the address. */
+const ADDRESS_LOW = -4096;
+const ADDRESS_HIGH = 0xfffff;
+/** Bits 60, 61, 62 in the high word. */
+const FC = 1 << 28;
+const IR = 1 << 29;
+const IW = 1 << 30;
+
+const FORCE_COHERENCE = 1;
+
+export const name: string = "amdv1";
+export const granuleLg2 = 12;
+export const itemWords = 2;
+export const tableBitsLg2 = 9;
+export const frameLg2 = 12;
+export const topLevelMin = 1;
+export const topLevelMax = 5;
+export const leafLevelMax = 4;
+export const vaWidthMaxLg2 = 64;
+export const oaWidthMaxLg2 = 52;
+export const contiguous: Format["contiguous"] = "identical";
+export const addressShift: number = 12 - granuleLg2;
+export const tracksDirty = true;
+export const growsTop: boolean = true;
+export const features: FormatFeatures = {
+  topLevelDefault: 2,
+  widthNamesTop: false,
+  vaWidthDefaultLg2: 64,
+  signExtended: false,
+  incoherent: false,
+  encryption: true,
+  flags: ["forceCoherence"],
+};
+
+export function kindOf(low: number, level: number): EntryKind {
+  if ((low & PR) === 0) return EntryKind.Empty;
+  if (level === 0) return EntryKind.Leaf;
+  const nextLevel = low & NEXT_LEVEL;
+  return nextLevel === 0 || nextLevel === NEXT_LEVEL ? EntryKind.Leaf : EntryKind.Table;
+}
+
+export function contiguousLg2Of(low: number, high: number, level: number): number {
+  if ((low & NEXT_LEVEL) !== NEXT_LEVEL) return 0;
+  return encodedSizeLg2(low, high) - (granuleLg2 + level * tableBitsLg2);
+}
+
+/** NextLevel 7: address bits s−2 … 12 are 1 and bit s−1 is 0, on the field as it stands in the item. */
+function encodedSizeLg2(low: number, high: number): number {
+  const lowestZero = ~low & ADDRESS_LOW;
+  const bit =
+    lowestZero !== 0 ? 31 - Math.clz32(lowestZero & -lowestZero) : 63 - Math.clz32(~high & (high + 1));
+  return bit + 1 - addressShift;
+}
+
+export function oaLow(low: number, high: number): number {
+  const field = low & ADDRESS_LOW;
+  return addressShift === 0 ? field : (field >>> 1) | (high << 31);
+}
+
+export function oaHigh(_low: number, high: number): number {
+  return (high & ADDRESS_HIGH) >>> addressShift;
+}
+
+export function tableLow(low: number): number {
+  return low & ADDRESS_LOW;
+}
+
+export function readable(_low: number, high: number): boolean {
+  return (high & IR) !== 0;
+}
+
+export function writable(_low: number, high: number): boolean {
+  return (high & IW) !== 0;
+}
+
+/** The host tables have no execute permission. */
+export function executable(_low: number, _high: number): boolean {
+  return true;
+}
+
+/** Every power of two below 2^52 except 512 GiB (two level-3 items): an erratum forbids it. */
+export function offersSize(sizeLg2: number, _flags: number): boolean {
+  return sizeLg2 >= granuleLg2 && sizeLg2 < oaWidthMaxLg2 && sizeLg2 !== 39;
+}
+
+export function leafAttributesLow(_prot: number, _flags: number): number {
+  return PR;
+}
+
+/** MMIO is never encrypted. */
+export function leafAttributesHigh(prot: number, flags: number, encryptionHigh: number): number {
+  let high = (prot & Prot.mmio) === 0 ? encryptionHigh : 0;
+  if ((flags & FORCE_COHERENCE) !== 0) high |= FC;
+  if ((prot & Prot.read) !== 0) high |= IR;
+  if ((prot & Prot.write) !== 0) high |= IW;
+  return high;
+}
+
+export function leafLow(
+  paLow: number,
+  _paHigh: number,
+  level: number,
+  contiguousLg2: number,
+  attributes: number,
+): number {
+  const low = (paLow << addressShift) | attributes;
+  if (contiguousLg2 === 0) return low;
+  const zeroBit = sizeCodeZeroBit(level, contiguousLg2);
+  const code = zeroBit < 32 ? ((1 << zeroBit) - 1) & ADDRESS_LOW : ADDRESS_LOW;
+  return low | code | NEXT_LEVEL;
+}
+
+export function leafHigh(
+  paLow: number,
+  paHigh: number,
+  level: number,
+  contiguousLg2: number,
+  attributes: number,
+): number {
+  const high = (addressShift === 0 ? paHigh : (paHigh << 1) | (paLow >>> 31)) | attributes;
+  if (contiguousLg2 === 0) return high;
+  const zeroBit = sizeCodeZeroBit(level, contiguousLg2);
+  return zeroBit < 32 ? high : high | ((1 << (zeroBit - 32)) - 1);
+}
+
+/** The lowest zero bit of a size code, for an entry of `2^contiguousLg2` items of a level. */
+function sizeCodeZeroBit(level: number, contiguousLg2: number): number {
+  return granuleLg2 + addressShift + level * tableBitsLg2 + contiguousLg2 - 1;
+}
+
+export function tableItemLow(addressLow: number, _addressHigh: number, level: number): number {
+  return addressLow | (level << NEXT_LEVEL_SHIFT) | PR;
+}
+
+export function tableItemHigh(_addressLow: number, addressHigh: number, encryptionHigh: number): number {
+  return addressHigh | encryptionHigh | IR | IW;
+}
+
+export function isDirty(low: number): boolean {
+  return (low & D) !== 0;
+}
+
+export function dirtied(low: number): number {
+  return low | D;
+}
+
+export function cleaned(low: number): number {
+  return low & ~D;
+}
+
+/** AMD's IOMMU snoops: there is nothing to mark. */
+export function isMarkedClean(_low: number): boolean {
+  return true;
+}
+
+export function markedClean(low: number): number {
+  return low;
+}
+
+/** DTE.Mode: the number of levels. */
+export function modeOf(topLevel: number): number {
+  return topLevel + 1;
+}

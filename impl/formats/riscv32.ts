@@ -1,0 +1,148 @@
+/**
+ * RISC-V Sv32: two levels of 32-bit items, 34-bit output addresses.
+ * Source: RISC-V Instruction Set Manual, Volume II: Privileged Architecture, "Supervisor-Level ISA" (Sv32);
+ * RISC-V IOMMU Architecture Specification (iosatp, fsc).
+ */
+import { EntryKind, type Format, type FormatFeatures, Prot } from "./format.js";
+
+const V = 1 << 0;
+const R = 1 << 1;
+const W = 1 << 2;
+const X = 1 << 3;
+const U = 1 << 4;
+const A = 1 << 6;
+const D = 1 << 7;
+/** PPN, bits 31:10: a page number, so an address stands two bits lower in the item than in memory. */
+const PPN = -1024;
+
+export const name: string = "riscv32";
+export const granuleLg2 = 12;
+export const itemWords = 1;
+export const tableBitsLg2 = 10;
+export const frameLg2 = 12;
+export const topLevelMin = 1;
+export const topLevelMax = 1;
+export const leafLevelMax = 1;
+export const vaWidthMaxLg2 = 32;
+export const oaWidthMaxLg2 = 34;
+export const contiguous: Format["contiguous"] = "none";
+export const addressShift = -2;
+/** The base architecture does not offer tracking by the dirty bit. */
+export const tracksDirty = false;
+export const growsTop = false;
+export const features: FormatFeatures = {
+  topLevelDefault: 1,
+  widthNamesTop: true,
+  vaWidthDefaultLg2: 32,
+  signExtended: false,
+  incoherent: false,
+  encryption: false,
+  flags: [],
+};
+
+/** V with R, W and X clear points to a table. */
+export function kindOf(low: number, level: number): EntryKind {
+  if ((low & V) === 0) return EntryKind.Empty;
+  return level === 0 || (low & (R | W | X)) !== 0 ? EntryKind.Leaf : EntryKind.Table;
+}
+
+export function contiguousLg2Of(_low: number, _high: number, _level: number): number {
+  return 0;
+}
+
+export function oaLow(low: number, _high: number): number {
+  return (low & PPN) << 2;
+}
+
+export function oaHigh(low: number, _high: number): number {
+  return low >>> 30;
+}
+
+export function tableLow(low: number): number {
+  return (low & PPN) << 2;
+}
+
+export function readable(low: number, _high: number): boolean {
+  return (low & R) !== 0;
+}
+
+export function writable(low: number, _high: number): boolean {
+  return (low & W) !== 0;
+}
+
+export function executable(low: number, _high: number): boolean {
+  return (low & X) !== 0;
+}
+
+export function offersSize(sizeLg2: number, _flags: number): boolean {
+  const aboveGranule = sizeLg2 - granuleLg2;
+  return (
+    aboveGranule >= 0 && aboveGranule % tableBitsLg2 === 0 && aboveGranule <= leafLevelMax * tableBitsLg2
+  );
+}
+
+/** Write implies read: W without R is reserved. A, and D where writable, are set so that no access faults. */
+export function leafAttributesLow(prot: number, _flags: number): number {
+  let low = V | U | A | R;
+  if ((prot & Prot.write) !== 0) low |= W | D;
+  if ((prot & Prot.noExec) === 0) low |= X;
+  return low;
+}
+
+export function leafAttributesHigh(_prot: number, _flags: number, _encryptionHigh: number): number {
+  return 0;
+}
+
+export function leafLow(
+  paLow: number,
+  paHigh: number,
+  _level: number,
+  _contiguousLg2: number,
+  attributes: number,
+): number {
+  return (paLow >>> 2) | (paHigh << 30) | attributes;
+}
+
+export function leafHigh(
+  _paLow: number,
+  _paHigh: number,
+  _level: number,
+  _contiguousLg2: number,
+  _attributes: number,
+): number {
+  return 0;
+}
+
+export function tableItemLow(addressLow: number, addressHigh: number, _level: number): number {
+  return (addressLow >>> 2) | (addressHigh << 30) | V;
+}
+
+export function tableItemHigh(_addressLow: number, _addressHigh: number, _encryptionHigh: number): number {
+  return 0;
+}
+
+export function isDirty(low: number): boolean {
+  return (low & D) !== 0;
+}
+
+export function dirtied(low: number): number {
+  return low | D;
+}
+
+export function cleaned(low: number): number {
+  return low & ~D;
+}
+
+/** This format is offered for walkers that snoop only: there is nothing to mark. */
+export function isMarkedClean(_low: number): boolean {
+  return true;
+}
+
+export function markedClean(low: number): number {
+  return low;
+}
+
+/** iosatp.MODE, fsc.MODE with SXL = 1: 8 is Sv32. */
+export function modeOf(_topLevel: number): number {
+  return 8;
+}

@@ -1,0 +1,159 @@
+/**
+ * RISC-V Sv39, Sv48 and Sv57: the CPU's tables and the IOMMU's first stage.
+ * Source: RISC-V Instruction Set Manual, Volume II: Privileged Architecture, "Supervisor-Level ISA" (Sv39, Sv48,
+ * Sv57; Svnapot); RISC-V IOMMU Architecture Specification (iosatp, fsc).
+ */
+import { EntryKind, type Format, type FormatFeatures, Prot } from "./format.js";
+
+const V = 1 << 0;
+const R = 1 << 1;
+const W = 1 << 2;
+const X = 1 << 3;
+const U = 1 << 4;
+const A = 1 << 6;
+const D = 1 << 7;
+/** PPN, bits 53:10: a page number, so an address stands two bits lower in the item than in memory. */
+const PPN_LOW = -1024;
+const PPN_HIGH = 0x3fffff;
+/** Bit 63: the entry is one of a naturally aligned run (Svnapot). */
+const N_HIGH = 1 << 31;
+
+const SVNAPOT = 1;
+
+export const name: string = "riscv64";
+export const granuleLg2 = 12;
+export const itemWords = 2;
+export const tableBitsLg2 = 9;
+export const frameLg2 = 12;
+export const topLevelMin = 2;
+export const topLevelMax = 4;
+export const leafLevelMax = 4;
+export const vaWidthMaxLg2 = 57;
+export const oaWidthMaxLg2 = 56;
+export const contiguous: Format["contiguous"] = "identical";
+/** log2 of the items of a Svnapot run: 16 items are 64 KiB, the only size that Svnapot defines. */
+export const napotLg2 = 4;
+export const addressShift = -2;
+/** The base architecture does not offer tracking by the dirty bit. */
+export const tracksDirty = false;
+export const growsTop = false;
+export const features: FormatFeatures = {
+  topLevelDefault: 3,
+  widthNamesTop: true,
+  vaWidthDefaultLg2: 48,
+  signExtended: true,
+  incoherent: false,
+  encryption: false,
+  flags: ["svnapot"],
+};
+
+/** V with R, W and X clear points to a table. */
+export function kindOf(low: number, level: number): EntryKind {
+  if ((low & V) === 0) return EntryKind.Empty;
+  return level === 0 || (low & (R | W | X)) !== 0 ? EntryKind.Leaf : EntryKind.Table;
+}
+
+export function contiguousLg2Of(_low: number, high: number, _level: number): number {
+  return (high & N_HIGH) !== 0 ? napotLg2 : 0;
+}
+
+export function oaLow(low: number, _high: number): number {
+  return (low & PPN_LOW) << 2;
+}
+
+export function oaHigh(low: number, high: number): number {
+  return ((high & PPN_HIGH) << 2) | (low >>> 30);
+}
+
+export function tableLow(low: number): number {
+  return (low & PPN_LOW) << 2;
+}
+
+export function readable(low: number, _high: number): boolean {
+  return (low & R) !== 0;
+}
+
+export function writable(low: number, _high: number): boolean {
+  return (low & W) !== 0;
+}
+
+export function executable(low: number, _high: number): boolean {
+  return (low & X) !== 0;
+}
+
+export function offersSize(sizeLg2: number, flags: number): boolean {
+  const aboveGranule = sizeLg2 - granuleLg2;
+  if (aboveGranule === napotLg2) return (flags & SVNAPOT) !== 0;
+  return (
+    aboveGranule >= 0 && aboveGranule % tableBitsLg2 === 0 && aboveGranule <= leafLevelMax * tableBitsLg2
+  );
+}
+
+/** Write implies read: W without R is reserved. A, and D where writable, are set so that no access faults. */
+export function leafAttributesLow(prot: number, _flags: number): number {
+  let low = V | U | A | R;
+  if ((prot & Prot.write) !== 0) low |= W | D;
+  if ((prot & Prot.noExec) === 0) low |= X;
+  return low;
+}
+
+export function leafAttributesHigh(_prot: number, _flags: number, _encryptionHigh: number): number {
+  return 0;
+}
+
+/** A run of `2^napotLg2` items says so by N and by the highest of the page-number bits that it does not need. */
+export function leafLow(
+  paLow: number,
+  paHigh: number,
+  _level: number,
+  contiguousLg2: number,
+  attributes: number,
+): number {
+  const low = (paLow >>> 2) | (paHigh << 30) | attributes;
+  return contiguousLg2 === 0 ? low : low | (1 << (10 + napotLg2 - 1));
+}
+
+export function leafHigh(
+  _paLow: number,
+  paHigh: number,
+  _level: number,
+  contiguousLg2: number,
+  attributes: number,
+): number {
+  const high = (paHigh >>> 2) | attributes;
+  return contiguousLg2 === 0 ? high : high | N_HIGH;
+}
+
+export function tableItemLow(addressLow: number, addressHigh: number, _level: number): number {
+  return (addressLow >>> 2) | (addressHigh << 30) | V;
+}
+
+export function tableItemHigh(_addressLow: number, addressHigh: number, _encryptionHigh: number): number {
+  return addressHigh >>> 2;
+}
+
+export function isDirty(low: number): boolean {
+  return (low & D) !== 0;
+}
+
+export function dirtied(low: number): number {
+  return low | D;
+}
+
+export function cleaned(low: number): number {
+  return low & ~D;
+}
+
+/** This format is offered for walkers that snoop only: there is nothing to mark. */
+export function isMarkedClean(_low: number): boolean {
+  return true;
+}
+
+export function markedClean(low: number): number {
+  return low;
+}
+
+/** iosatp.MODE, fsc.MODE: 8, 9, 10 for Sv39, Sv48, Sv57. */
+export function modeOf(topLevel: number): number {
+  return topLevel + 6;
+}

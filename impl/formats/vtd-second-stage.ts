@@ -1,0 +1,149 @@
+/**
+ * VT-d second-stage tables.
+ * Source: Intel Virtualization Technology for Directed I/O, Architecture Specification, §3.7 (second-stage
+ * translation) and §9.8 (second-stage paging entries).
+ */
+import { EntryKind, type Format, type FormatFeatures, Prot } from "./format.js";
+
+const R = 1 << 0;
+const W = 1 << 1;
+const PS = 1 << 7;
+const D = 1 << 9;
+/** Software bit 0, bit 10: this table item was cleaned to memory. */
+const CLEANED = 1 << 10;
+const SNP = 1 << 11;
+/** Bits 51:12 hold the address. */
+const ADDRESS_LOW = -4096;
+const ADDRESS_HIGH = 0xfffff;
+
+const FORCE_COHERENCE = 1;
+
+export const name: string = "vtd-second-stage";
+export const granuleLg2 = 12;
+export const itemWords = 2;
+export const tableBitsLg2 = 9;
+export const frameLg2 = 12;
+export const topLevelMin = 2;
+export const topLevelMax = 4;
+export const leafLevelMax = 2;
+export const vaWidthMaxLg2 = 57;
+export const oaWidthMaxLg2 = 52;
+export const contiguous: Format["contiguous"] = "none";
+export const addressShift = 0;
+export const tracksDirty = true;
+export const growsTop = false;
+export const features: FormatFeatures = {
+  topLevelDefault: 3,
+  widthNamesTop: false,
+  vaWidthDefaultLg2: 48,
+  signExtended: false,
+  incoherent: true,
+  encryption: false,
+  flags: ["forceCoherence", "forceWriteable"],
+};
+
+/** There is no present bit: an item with neither R nor W is empty. */
+export function kindOf(low: number, level: number): EntryKind {
+  if ((low & (R | W)) === 0) return EntryKind.Empty;
+  return level === 0 || (level <= leafLevelMax && (low & PS) !== 0) ? EntryKind.Leaf : EntryKind.Table;
+}
+
+export function contiguousLg2Of(_low: number, _high: number, _level: number): number {
+  return 0;
+}
+
+export function oaLow(low: number, _high: number): number {
+  return low & ADDRESS_LOW;
+}
+
+export function oaHigh(_low: number, high: number): number {
+  return high & ADDRESS_HIGH;
+}
+
+export function tableLow(low: number): number {
+  return low & ADDRESS_LOW;
+}
+
+export function readable(low: number, _high: number): boolean {
+  return (low & R) !== 0;
+}
+
+export function writable(low: number, _high: number): boolean {
+  return (low & W) !== 0;
+}
+
+/** The legacy mode has no execute permission. */
+export function executable(_low: number, _high: number): boolean {
+  return true;
+}
+
+export function offersSize(sizeLg2: number, _flags: number): boolean {
+  const aboveGranule = sizeLg2 - granuleLg2;
+  return (
+    aboveGranule >= 0 && aboveGranule % tableBitsLg2 === 0 && aboveGranule <= leafLevelMax * tableBitsLg2
+  );
+}
+
+export function leafAttributesLow(prot: number, flags: number): number {
+  let low = (flags & FORCE_COHERENCE) !== 0 ? SNP : 0;
+  if ((prot & Prot.read) !== 0) low |= R;
+  if ((prot & Prot.write) !== 0) low |= W;
+  return low;
+}
+
+export function leafAttributesHigh(_prot: number, _flags: number, _encryptionHigh: number): number {
+  return 0;
+}
+
+export function leafLow(
+  paLow: number,
+  _paHigh: number,
+  level: number,
+  _contiguousLg2: number,
+  attributes: number,
+): number {
+  return paLow | attributes | (level === 0 ? 0 : PS);
+}
+
+export function leafHigh(
+  _paLow: number,
+  paHigh: number,
+  _level: number,
+  _contiguousLg2: number,
+  attributes: number,
+): number {
+  return paHigh | attributes;
+}
+
+export function tableItemLow(addressLow: number, _addressHigh: number, _level: number): number {
+  return addressLow | R | W;
+}
+
+export function tableItemHigh(_addressLow: number, addressHigh: number, _encryptionHigh: number): number {
+  return addressHigh;
+}
+
+export function isDirty(low: number): boolean {
+  return (low & D) !== 0;
+}
+
+export function dirtied(low: number): number {
+  return low | D;
+}
+
+export function cleaned(low: number): number {
+  return low & ~D;
+}
+
+export function isMarkedClean(low: number): boolean {
+  return (low & CLEANED) !== 0;
+}
+
+export function markedClean(low: number): number {
+  return low | CLEANED;
+}
+
+/** The address-width field (AGAW): 1, 2, 3 for 3, 4, 5 levels. */
+export function modeOf(topLevel: number): number {
+  return topLevel - 1;
+}

@@ -1,0 +1,30 @@
+/** Generic page tables for IOMMUs and MMUs: one engine, every format. */
+export { amdv1 } from "./entries/amdv1.js";
+export { amdv1Mock } from "./entries/amdv1-mock.js";
+export { riscv32 } from "./entries/riscv32.js";
+export { riscv64 } from "./entries/riscv64.js";
+export { vtdSecondStage } from "./entries/vtd-second-stage.js";
+export { x86_64 } from "./entries/x86-64.js";
+export { type ErrorCode, PageTableError, Status, type StatusCode, statusCode } from "./errors.js";
+export type { FormatEntry } from "./format-entry.js";
+export { Prot } from "./formats/format.js";
+export type { Gather } from "./memory/gather.js";
+export {
+  type MemoryObserver,
+  TableMemory,
+  type TableMemoryOptions,
+  type TableMemoryWindow,
+} from "./memory/table-memory.js";
+export type {
+  Amdv1MockOptions,
+  Amdv1Options,
+  Clean,
+  CommonOptions,
+  GatherPolicyName,
+  Invalidation,
+  Riscv32Options,
+  Riscv64Options,
+  VtdSecondStageOptions,
+  X86Options,
+} from "./options.js";
+export type { DirtyOptions, Entry, ExistingTables, HardwareInfo, PageTable } from "./page-table.js";

@@ -1,0 +1,264 @@
+import { PageTableError } from "../errors.js";
+import { fromWords, highOf, isUint64, lowOf } from "../words.js";
+
+/**
+ * Table memory: the frames in which page tables live, at physical addresses.
+ *
+ * One window of at most 4 GiB, so that the place of an item is `(address low − base low) >>> 0`. Frames are
+ * powers of two, naturally aligned, with a free list for each size; allocation and release take constant time.
+ * A frame that was freed stays quarantined until the invalidation that covers it is done (see `Gather`).
+ */
+
+/** A fresh frame that hands out no memory: `allocate` failed. */
+export const NO_FRAME = -1;
+
+const UNIT_LG2_MIN = 5;
+const UNIT_LG2_MAX = 12;
+const FRAME_LG2_MAX = 18;
+const LIVE = 0x40;
+const QUARANTINED = 0x80;
+const STATE_SIZE = 0x3f;
+/** Written over released frames where `poison` is asked for: a walk of one meets reserved bits at once. */
+const POISON = 0x5eadbee7;
+
+export interface TableMemoryOptions {
+  /** Physical address of the first byte, a multiple of 4 KiB. Default 0x1_0000_0000. */
+  readonly base?: bigint;
+  /** Bytes of the window, a multiple of 4 KiB up to 4 GiB; untouched memory costs nothing. Default 64 MiB. */
+  readonly capacityBytes?: number;
+  /** log2 of the smallest frame that will be asked for, 5 to 12. Default 12. */
+  readonly smallestFrameLg2?: number;
+  /** Fill frames with a pattern when they are released, to catch walks of freed tables. Default false. */
+  readonly poison?: boolean;
+}
+
+export interface TableMemoryWindow {
+  /** Memory that exists already: a dump, another program's buffer. Nothing in it is changed by opening it. */
+  readonly buffer: ArrayBufferLike;
+  /** Physical address of the buffer's first byte, a multiple of 4 KiB. */
+  readonly base: bigint;
+  /** From this byte of the buffer on, frames may be allocated. Default: none may. */
+  readonly allocatableFromBytes?: number;
+}
+
+/** What whoever watches a memory is told. `word` counts 32-bit words from the base. */
+export interface MemoryObserver {
+  /** One 32-bit store into table memory. */
+  stored(word: number, oldValue: number, newValue: number): void;
+  allocated(word: number, frameLg2: number): void;
+  quarantined(word: number, frameLg2: number): void;
+  released(word: number, frameLg2: number): void;
+  /** The cell that holds the root and its level was published (see `Engine.top`). */
+  published(oldTop: number, newTop: number): void;
+}
+
+export class TableMemory {
+  readonly base: bigint;
+  readonly baseLow: number;
+  readonly baseHigh: number;
+  /** The window as signed 32-bit words; item offsets index it. */
+  readonly words: Int32Array;
+  /** Receives every store of tables made by an observed stamp. */
+  observer: MemoryObserver | undefined = undefined;
+
+  #live = 0;
+  #quarantined = 0;
+  #failCountdown = 0;
+  /** The first word that was never handed out. */
+  #fresh: number;
+  readonly #unitLg2: number;
+  readonly #poison: boolean;
+  /** Per unit: `LIVE` or `QUARANTINED` with the frame's log2 size in the unit that begins it, else 0. */
+  readonly #state: Uint8Array;
+  /** Per unit: the next frame (in words) of the list that this frame is on, or NO_FRAME. */
+  readonly #next: Int32Array;
+  /** Per log2 size: the first free frame (in words), or NO_FRAME. */
+  readonly #free = new Int32Array(FRAME_LG2_MAX + 1).fill(NO_FRAME);
+
+  constructor(options: TableMemoryOptions | TableMemoryWindow = {}) {
+    const window = "buffer" in options ? options : undefined;
+    const made = "buffer" in options ? {} : options;
+    const capacityBytes = window?.buffer.byteLength ?? made.capacityBytes ?? 1 << 26;
+    this.#unitLg2 = made.smallestFrameLg2 ?? UNIT_LG2_MAX;
+    this.#poison = made.poison ?? false;
+    this.base = options.base ?? 0x1_0000_0000n;
+    checkPlace(this.base, capacityBytes, this.#unitLg2);
+    this.baseLow = lowOf(this.base);
+    this.baseHigh = highOf(this.base);
+    const buffer = window?.buffer ?? new ArrayBuffer(capacityBytes);
+    this.words = new Int32Array(buffer, 0, capacityBytes / 4);
+    const units = Math.ceil(capacityBytes / 2 ** this.#unitLg2);
+    this.#state = new Uint8Array(units);
+    this.#next = new Int32Array(units);
+    const fresh = window === undefined ? 0 : (window.allocatableFromBytes ?? capacityBytes);
+    if (!Number.isInteger(fresh) || fresh < 0 || fresh > capacityBytes || fresh % 4096 !== 0) {
+      throw new PageTableError(
+        "INVALID_OPTION",
+        "allocatableFromBytes: a multiple of 4096 inside the buffer",
+      );
+    }
+    this.#fresh = fresh / 4;
+  }
+
+  get capacityBytes(): number {
+    return this.words.length * 4;
+  }
+
+  /** Frames that tables are using. */
+  get liveFrames(): number {
+    return this.#live;
+  }
+
+  /** Frames that were freed, whose covering invalidation is not done yet. */
+  get quarantinedFrames(): number {
+    return this.#quarantined;
+  }
+
+  /** Makes the nth allocation from now on fail, once. 1 is the very next; 0 disarms. */
+  failNextAllocation(nth: number): void {
+    if (!Number.isInteger(nth) || nth < 0) throw new PageTableError("INVALID_ARGUMENT", `nth = ${nth}`);
+    this.#failCountdown = nth;
+  }
+
+  /** A zeroed frame of `2^frameLg2` bytes as an index into `words`, or `NO_FRAME`. */
+  allocate(frameLg2: number): number {
+    if (this.#failCountdown > 0 && --this.#failCountdown === 0) return NO_FRAME;
+    let word = this.#free[frameLg2];
+    if (word !== NO_FRAME) {
+      this.#free[frameLg2] = this.#next[this.#unitOf(word)];
+      this.words.fill(0, word, word + 2 ** (frameLg2 - 2));
+    } else {
+      word = this.#allocateFresh(frameLg2);
+      if (word === NO_FRAME) return NO_FRAME;
+    }
+    this.#state[this.#unitOf(word)] = LIVE | frameLg2;
+    this.#live++;
+    this.observer?.allocated(word, frameLg2);
+    return word;
+  }
+
+  /** Takes a live frame out of use; it keeps its contents until `release`. Links it before the list `next`. */
+  quarantine(word: number, next: number): void {
+    const unit = this.#unitOf(word);
+    const state = this.#state[unit];
+    if ((state & LIVE) === 0) throw new Error(`frame at word ${word} is freed but not live`);
+    this.#state[unit] = QUARANTINED | (state & STATE_SIZE);
+    this.#next[unit] = next;
+    this.#live--;
+    this.#quarantined++;
+    this.observer?.quarantined(word, state & STATE_SIZE);
+  }
+
+  /** Makes a list of quarantined frames, or NO_FRAME, free for use again. */
+  releaseList(first: number): void {
+    for (let word = first; word !== NO_FRAME; ) {
+      const next = this.#next[this.#unitOf(word)];
+      this.#release(word);
+      word = next;
+    }
+  }
+
+  /** Appends the list `second` to the one that ends in the frame `last`. */
+  joinLists(last: number, second: number): void {
+    this.#next[this.#unitOf(last)] = second;
+  }
+
+  /** Whether the frame that begins at this physical address is in use, quarantined or neither. */
+  frameState(address: bigint): "live" | "quarantined" | "free" {
+    const offset = address - this.base;
+    if (offset < 0n || offset >= BigInt(this.capacityBytes)) return "free";
+    const state = this.#state[Number(offset >> BigInt(this.#unitLg2))];
+    if ((state & LIVE) !== 0) return "live";
+    return (state & QUARANTINED) !== 0 ? "quarantined" : "free";
+  }
+
+  /** Physical address of a word, low half. */
+  addressLow(word: number): number {
+    return (this.baseLow + word * 4) | 0;
+  }
+
+  /** Physical address of a word, high half. */
+  addressHigh(word: number): number {
+    const low = (this.baseLow >>> 0) + word * 4;
+    return (this.baseHigh + (low > 0xffff_ffff ? 1 : 0)) | 0;
+  }
+
+  /** Physical address of a word. */
+  addressOf(word: number): bigint {
+    return fromWords(this.addressLow(word), this.addressHigh(word));
+  }
+
+  #unitOf(word: number): number {
+    return word >>> (this.#unitLg2 - 2);
+  }
+
+  #release(word: number): void {
+    const unit = this.#unitOf(word);
+    const state = this.#state[unit];
+    if ((state & QUARANTINED) === 0) throw new Error(`frame at word ${word} is released but not quarantined`);
+    const frameLg2 = state & STATE_SIZE;
+    this.#state[unit] = 0;
+    this.#quarantined--;
+    if (this.#poison) this.words.fill(POISON, word, word + 2 ** (frameLg2 - 2));
+    this.#pushFree(word, frameLg2);
+    this.observer?.released(word, frameLg2);
+  }
+
+  #pushFree(word: number, frameLg2: number): void {
+    this.#next[this.#unitOf(word)] = this.#free[frameLg2];
+    this.#free[frameLg2] = word;
+  }
+
+  /** Takes a frame nobody had before. What alignment skips goes on the free lists of the smaller sizes. */
+  #allocateFresh(frameLg2: number): number {
+    if (frameLg2 < this.#unitLg2 || frameLg2 > FRAME_LG2_MAX) {
+      throw new PageTableError("INVALID_OPTION", `this table memory has no frames of 2^${frameLg2} bytes`);
+    }
+    // Alignment is of the physical address, of which the base is a part.
+    const baseWords = (this.baseLow >>> 2) & (2 ** (FRAME_LG2_MAX - 2) - 1);
+    const size = 2 ** (frameLg2 - 2);
+    let fresh = this.#fresh;
+    for (let lg2 = this.#unitLg2; lg2 < frameLg2; lg2++) {
+      const step = 2 ** (lg2 - 2);
+      if (((fresh + baseWords) & step) === 0) continue;
+      if (fresh + step > this.words.length) return this.#split(frameLg2);
+      this.#pushFree(fresh, lg2);
+      fresh += step;
+      this.#fresh = fresh;
+    }
+    if (fresh + size > this.words.length) return this.#split(frameLg2);
+    this.#fresh = fresh + size;
+    return fresh;
+  }
+
+  /** Halves the smallest free frame that is larger, when nothing fresh is left. */
+  #split(frameLg2: number): number {
+    for (let lg2 = frameLg2 + 1; lg2 <= FRAME_LG2_MAX; lg2++) {
+      const word = this.#free[lg2];
+      if (word === NO_FRAME) continue;
+      this.#free[lg2] = this.#next[this.#unitOf(word)];
+      for (let half = lg2 - 1; half >= frameLg2; half--) this.#pushFree(word + 2 ** (half - 2), half);
+      this.words.fill(0, word, word + 2 ** (frameLg2 - 2));
+      return word;
+    }
+    return NO_FRAME;
+  }
+}
+
+function checkPlace(base: bigint, capacityBytes: number, unitLg2: number): void {
+  if (!isUint64(base) || (base & 4095n) !== 0n) {
+    throw new PageTableError("INVALID_OPTION", "base: an unsigned 64-bit multiple of 4096");
+  }
+  if (!Number.isInteger(capacityBytes) || capacityBytes <= 0 || capacityBytes > 2 ** 32) {
+    throw new PageTableError("INVALID_OPTION", "the table memory's size: above 0, up to 4 GiB");
+  }
+  if (capacityBytes % 4096 !== 0) {
+    throw new PageTableError("INVALID_OPTION", "the table memory's size: a multiple of 4096 bytes");
+  }
+  if (base + BigInt(capacityBytes) > 1n << 64n) {
+    throw new PageTableError("INVALID_OPTION", "the table memory wraps around the end of physical memory");
+  }
+  if (!Number.isInteger(unitLg2) || unitLg2 < UNIT_LG2_MIN || unitLg2 > UNIT_LG2_MAX) {
+    throw new PageTableError("INVALID_OPTION", `smallestFrameLg2: ${UNIT_LG2_MIN} to ${UNIT_LG2_MAX}`);
+  }
+}

@@ -1,0 +1,253 @@
+/** From the options of a table to the settings of its domain: the boundary at which they are checked, once. */
+import type { CleanWords, DomainSettings } from "./engine/domain.js";
+import { levelLg2 } from "./engine/geometry.js";
+import { type ErrorCode, PageTableError } from "./errors.js";
+import { TableMemory } from "./memory/table-memory.js";
+import {
+  features,
+  growsTop,
+  name,
+  oaWidthMaxLg2,
+  offersSize,
+  topLevelMax,
+  topLevelMin,
+  vaWidthMaxLg2,
+} from "./stamp/format.js";
+import { fromWords, highOf, isUint64, lowOf } from "./words.js";
+
+export type GatherPolicyName = "range" | "no-gaps" | "queued";
+
+/** An inclusive range of input addresses that the hardware must forget; bit n of a level mask is level n. */
+export interface Invalidation {
+  readonly first: bigint;
+  readonly last: bigint;
+  readonly leafLevels: number;
+  readonly tableLevels: number;
+}
+
+/** What every format takes. */
+export interface CommonOptions {
+  /** Where the tables live. */
+  readonly memory: TableMemory;
+  /** Output addresses are below `2^oaWidthLg2`. Default: what the format allows. */
+  readonly oaWidthLg2?: number | undefined;
+  /** The page sizes that may be used, bit n for 2^n bytes. Default: all that the format offers. */
+  readonly pageSizes?: bigint | undefined;
+  /** What gathers do with ranges, unless `createGather` says otherwise. Default "range". */
+  readonly gather?: GatherPolicyName | undefined;
+  /**
+   * Called when the hardware must drop what it cached, before the freed frames are used again. Default: nothing
+   * is done, which is right for tables that no hardware walks.
+   */
+  readonly invalidate?: ((range: Invalidation) => void) | undefined;
+}
+
+export interface Amdv1Options extends CommonOptions {
+  /** Level of the root at first, 1 to 5; it grows as far as `vaWidthLg2` needs. Default 2. */
+  readonly topLevel?: 1 | 2 | 3 | 4 | 5 | undefined;
+  /** Input addresses are below `2^vaWidthLg2`. Default 64. */
+  readonly vaWidthLg2?: number | undefined;
+  /** Leaves carry FC: device accesses snoop whatever the device asks. */
+  readonly forceCoherence?: boolean | undefined;
+  /** Position of the memory-encryption bit, 32 to 51. */
+  readonly encryptionBit?: number | undefined;
+}
+
+export interface Amdv1MockOptions extends CommonOptions {
+  /** Level of the root, 1 to 4. Default 2. */
+  readonly topLevel?: 1 | 2 | 3 | 4 | undefined;
+  /** Default: what the top reaches. */
+  readonly vaWidthLg2?: number | undefined;
+  readonly forceCoherence?: boolean | undefined;
+  readonly encryptionBit?: number | undefined;
+}
+
+export interface X86Options extends CommonOptions {
+  /** Level of the root: 3 for four levels, 4 for five. Default 3. */
+  readonly topLevel?: 3 | 4 | undefined;
+  /** Default: what the top reaches. */
+  readonly vaWidthLg2?: number | undefined;
+  /** Addresses are sign-extended, as the CPU's are. Default true. */
+  readonly signExtended?: boolean | undefined;
+  readonly encryptionBit?: number | undefined;
+  readonly incoherent?: Clean | undefined;
+}
+
+export interface VtdSecondStageOptions extends CommonOptions {
+  /** Level of the root: 2, 3, 4 for a walk of three, four, five levels. Default 3. */
+  readonly topLevel?: 2 | 3 | 4 | undefined;
+  /** Default: what the top reaches. */
+  readonly vaWidthLg2?: number | undefined;
+  /** Leaves carry SNP. The hardware must have snoop control. */
+  readonly forceCoherence?: boolean | undefined;
+  /** Requests without write permission are refused, for hardware with that erratum. */
+  readonly forceWriteable?: boolean | undefined;
+  readonly incoherent?: Clean | undefined;
+}
+
+export interface Riscv64Options extends CommonOptions {
+  /** 39, 48, 57 for Sv39, Sv48, Sv57. Default 48. */
+  readonly vaWidthLg2?: 39 | 48 | 57 | undefined;
+  /** Default true, as the architecture has it. */
+  readonly signExtended?: boolean | undefined;
+  /** 64 KiB entries may be used. Default false. */
+  readonly svnapot?: boolean | undefined;
+}
+
+export type Riscv32Options = CommonOptions;
+
+/**
+ * For a walker that does not snoop the caches: called in order, each time before anything that depends on these
+ * bytes is stored.
+ */
+export type Clean = (address: bigint, lengthBytes: number) => void;
+
+/** Every option of every format, as the checks below see them. */
+interface AnyOptions extends CommonOptions {
+  readonly topLevel?: number | undefined;
+  readonly vaWidthLg2?: number | undefined;
+  readonly signExtended?: boolean | undefined;
+  readonly encryptionBit?: number | undefined;
+  readonly incoherent?: Clean | undefined;
+}
+
+const COMMON = ["memory", "oaWidthLg2", "pageSizes", "gather", "invalidate"];
+
+/** The options that this format knows. */
+export function optionNames(): readonly string[] {
+  const names = [...COMMON, ...features.flags];
+  if (topLevelMin < topLevelMax && !features.widthNamesTop) names.push("topLevel");
+  if (topLevelMin < topLevelMax || !features.widthNamesTop) names.push("vaWidthLg2");
+  if (features.signExtended) names.push("signExtended");
+  if (features.incoherent) names.push("incoherent");
+  if (features.encryption) names.push("encryptionBit");
+  return names;
+}
+
+/** Checks options and computes the domain they describe, with the level of its root. */
+export function domainSettings(options: AnyOptions): { settings: DomainSettings; topLevel: number } {
+  checkNames(options);
+  if (!(options.memory instanceof TableMemory)) fail("INVALID_OPTION", "memory: a TableMemory");
+  const signExtended = booleanOption(options, "signExtended", features.signExtended);
+  const topLevel = topLevelOf(options);
+  const vaWidthLg2 = vaWidthOf(options, topLevel, signExtended);
+  const oaWidthLg2 = options.oaWidthLg2 ?? oaWidthMaxLg2;
+  checkInteger("oaWidthLg2", oaWidthLg2, 1, oaWidthMaxLg2);
+  const limit = growsTop ? Math.max(topLevel, levelFor(vaWidthLg2)) : topLevel;
+  const flags = flagsOf(options);
+  const encryptionBit = options.encryptionBit;
+  if (encryptionBit !== undefined) checkInteger("encryptionBit", encryptionBit, 32, 51);
+  const sizes = sizesOf(options, limit, Math.min(oaWidthLg2 - 1, encryptionBit ?? 63), flags);
+  const settings: DomainSettings = {
+    memory: options.memory,
+    vaWidthLg2,
+    oaWidthLg2,
+    signExtended,
+    sizesLow: lowOf(sizes),
+    sizesHigh: highOf(sizes),
+    flags,
+    encryptionHigh: encryptionBit === undefined ? 0 : 1 << (encryptionBit - 32),
+    topLevelLimit: limit,
+    cleaner: cleanerOf(options.incoherent),
+  };
+  return { settings, topLevel };
+}
+
+function checkNames(options: AnyOptions): void {
+  if (typeof options !== "object" || options === null) fail("INVALID_OPTION", "options: an object");
+  const known = optionNames();
+  for (const key of Object.keys(options)) {
+    if (!known.includes(key)) fail("UNSUPPORTED_OPTION", `${name} has no option "${key}"`);
+  }
+}
+
+function topLevelOf(options: AnyOptions): number {
+  const wanted = options.topLevel;
+  if (wanted === undefined) {
+    if (!features.widthNamesTop)
+      return Math.min(Math.max(topLevelMin, features.topLevelDefault), topLevelMax);
+    return levelFor(options.vaWidthLg2 ?? features.vaWidthDefaultLg2);
+  }
+  checkInteger("topLevel", wanted, 0, 7);
+  if (wanted < topLevelMin || wanted > topLevelMax) {
+    fail("UNSUPPORTED_OPTION", `topLevel: ${topLevelMin} to ${topLevelMax}, not ${wanted}`);
+  }
+  return wanted;
+}
+
+function vaWidthOf(options: AnyOptions, topLevel: number, signExtended: boolean): number {
+  const reach = Math.min(levelLg2(topLevel + 1), vaWidthMaxLg2);
+  const width = options.vaWidthLg2 ?? (growsTop ? vaWidthMaxLg2 : reach);
+  checkInteger("vaWidthLg2", width, 1, vaWidthMaxLg2);
+  if (features.widthNamesTop && (width !== reach || topLevel < topLevelMin)) {
+    fail("INVALID_OPTION", `vaWidthLg2: no table has ${width} bits`);
+  }
+  if (width > reach && !growsTop) {
+    fail("UNSUPPORTED_OPTION", `a top level of ${topLevel} covers ${reach} bits, not ${width}`);
+  }
+  if (width < levelLg2(topLevel)) {
+    fail("UNSUPPORTED_OPTION", `${width} bits do not reach one item of level ${topLevel}`);
+  }
+  if (signExtended && width !== reach) {
+    fail("UNSUPPORTED_OPTION", `sign extension needs all ${reach} bits of the top level`);
+  }
+  return width;
+}
+
+/** The lowest level whose table covers a width. */
+function levelFor(vaWidthLg2: number): number {
+  let level = 0;
+  while (level < topLevelMax && levelLg2(level + 1) < vaWidthLg2) level++;
+  return level;
+}
+
+function flagsOf(options: AnyOptions): number {
+  let flags = 0;
+  for (const [bit, flag] of features.flags.entries()) {
+    if (booleanOption(options, flag, false)) flags |= 1 << bit;
+  }
+  return flags;
+}
+
+function booleanOption(options: object, key: string, otherwise: boolean): boolean {
+  const value: unknown = Reflect.get(options, key) ?? otherwise;
+  if (typeof value !== "boolean") return fail("INVALID_OPTION", `${key}: true or false`);
+  return value;
+}
+
+function sizesOf(options: AnyOptions, topLevel: number, largestLg2: number, flags: number): bigint {
+  const offered = offeredSizes(topLevel, largestLg2, flags);
+  const allowed = options.pageSizes ?? offered;
+  if (!isUint64(allowed)) return fail("INVALID_OPTION", "pageSizes: an unsigned 64-bit mask");
+  if ((offered & allowed) === 0n) fail("INVALID_OPTION", "no page size is left that the format offers");
+  return offered & allowed;
+}
+
+/** All sizes of the levels up to the top, up to the largest that an output address can hold. */
+function offeredSizes(topLevel: number, largestLg2: number, flags: number): bigint {
+  let low = 0;
+  let high = 0;
+  for (let sizeLg2 = 0; sizeLg2 < levelLg2(topLevel + 1) && sizeLg2 <= largestLg2; sizeLg2++) {
+    if (!offersSize(sizeLg2, flags)) continue;
+    if (sizeLg2 < 32) low |= 1 << sizeLg2;
+    else high |= 1 << (sizeLg2 - 32);
+  }
+  return fromWords(low, high);
+}
+
+function cleanerOf(clean: Clean | undefined): CleanWords | undefined {
+  if (clean === undefined) return undefined;
+  if (typeof clean !== "function") return fail("INVALID_OPTION", "incoherent: a function");
+  return {
+    clean: (addressLow, addressHigh, lengthBytes) => clean(fromWords(addressLow, addressHigh), lengthBytes),
+  };
+}
+
+function checkInteger(option: string, value: number, least: number, most: number): void {
+  if (Number.isInteger(value) && value >= least && value <= most) return;
+  fail("INVALID_OPTION", `${option}: a whole number from ${least} to ${most}, not ${String(value)}`);
+}
+
+function fail(code: ErrorCode, detail: string): never {
+  throw new PageTableError(code, detail);
+}

@@ -1,0 +1,348 @@
+/** The public face of a page table: bigint addresses, errors that are thrown, arguments checked once. */
+
+import { destroy } from "./engine/collect.js";
+import { Cursor } from "./engine/cursor.js";
+import { readAndClearDirty, setDirty } from "./engine/dirty.js";
+import { Domain } from "./engine/domain.js";
+import { lookup } from "./engine/lookup.js";
+import { map } from "./engine/map.js";
+import { unmap } from "./engine/unmap.js";
+import { type ErrorCode, PageTableError, Status, statusCode } from "./errors.js";
+import { Gather, GatherPolicy, type InvalidateWords } from "./memory/gather.js";
+import { NO_FRAME, type TableMemory } from "./memory/table-memory.js";
+import { type CommonOptions, domainSettings, type GatherPolicyName } from "./options.js";
+import { granuleLg2, modeOf, name } from "./stamp/format.js";
+import { fromWords, highOf, isUint64, lowOf } from "./words.js";
+
+/** One leaf entry. */
+export interface Entry {
+  /** Its first input address. */
+  readonly iova: bigint;
+  readonly sizeLg2: number;
+  /** The level of its items; 0 at the leaves. */
+  readonly level: number;
+  /** Its first output address. */
+  readonly pa: bigint;
+  readonly read: boolean;
+  readonly write: boolean;
+  readonly execute: boolean;
+  readonly dirty: boolean;
+}
+
+/** What a device table entry or a control register must say of the tables. */
+export interface HardwareInfo {
+  /** Physical address of the root table. */
+  readonly root: bigint;
+  /** The mode field as the architecture encodes it: DTE.Mode, AGAW, satp.MODE; levels for x86-64. */
+  readonly mode: number;
+  readonly topLevel: number;
+}
+
+/** Where a table stands that exists already. */
+export interface ExistingTables {
+  /** Physical address of the root table. */
+  readonly root: bigint;
+}
+
+export interface DirtyOptions {
+  /** Also clean what is reported. Default true. */
+  readonly clear?: boolean | undefined;
+  /** Takes the invalidation that cleaning needs. Default: it is done before the call returns. */
+  readonly gather?: Gather | undefined;
+}
+
+const POLICIES: Record<GatherPolicyName, GatherPolicy> = {
+  range: GatherPolicy.Range,
+  "no-gaps": GatherPolicy.NoGaps,
+  queued: GatherPolicy.Queued,
+};
+
+const ALL = 1n << 64n;
+
+/**
+ * A page table of one format. Addresses and lengths are unsigned 64-bit bigints; ranges must be kept disjoint
+ * between callers that run at the same time.
+ */
+export class PageTable {
+  /** The page sizes in use, bit n for 2^n bytes. */
+  readonly pageSizes: bigint;
+  readonly memory: TableMemory;
+  readonly #domain: Domain;
+  readonly #cursor: Cursor;
+  readonly #invalidation: InvalidateWords;
+  readonly #policy: GatherPolicy;
+  /** For what `map` replaces, and for calls that bring no gather: always synced before they return. */
+  readonly #mapGather: Gather;
+  readonly #ownGather: Gather;
+  #mappedFrom = 0n;
+
+  /** @internal Use the format's `create` or `open`. */
+  constructor(options: CommonOptions, existing?: ExistingTables) {
+    const { settings, topLevel } = domainSettings(options);
+    this.memory = settings.memory;
+    this.pageSizes = fromWords(settings.sizesLow, settings.sizesHigh);
+    this.#domain = new Domain(settings);
+    this.#cursor = new Cursor(this.#domain);
+    this.#invalidation = invalidationOf(options);
+    this.#policy = policyOf(options.gather ?? "range");
+    const mapPolicy = this.#policy === GatherPolicy.Queued ? GatherPolicy.Range : this.#policy;
+    this.#mapGather = new Gather(this.memory, this.#invalidation, mapPolicy);
+    this.#ownGather = new Gather(this.memory, this.#invalidation, this.#policy);
+    const root = existing === undefined ? this.#domain.allocateTable() : this.#rootAt(existing.root);
+    if (root === NO_FRAME) throw new PageTableError("OUT_OF_MEMORY", "no frame for the root");
+    this.#domain.setTop(root, topLevel);
+  }
+
+  get format(): string {
+    return name;
+  }
+
+  /** The level of the root now. */
+  get topLevel(): number {
+    return this.#domain.topLevel;
+  }
+
+  /** log2 of the smallest page of the format. */
+  get granuleLg2(): number {
+    return granuleLg2;
+  }
+
+  /** What the last `map` or `tryMap` mapped, in bytes. */
+  get mappedBytes(): bigint {
+    const domain = this.#domain;
+    return BigInt.asUintN(64, fromWords(domain.mapEndLow, domain.mapEndHigh) - this.#mappedFrom);
+  }
+
+  /**
+   * Maps `[iova, iova + lengthBytes)` to `[pa, …)` with the largest pages that alignment and `pageSizes` allow.
+   * @param prot bits of `Prot`; at least read or write.
+   * @param pageSizes narrows the table's page sizes for this call.
+   * @throws PageTableError; what was mapped before the refusal stays mapped and is its `mappedBytes`.
+   */
+  map(iova: bigint, pa: bigint, lengthBytes: bigint, prot: number, pageSizes?: bigint): void {
+    const status = this.tryMap(iova, pa, lengthBytes, prot, pageSizes);
+    if (status !== Status.OK) this.#fail(status, `map of ${hex(iova)}`, this.mappedBytes);
+  }
+
+  /** As `map`, but returns a status: `Status.OK`, or why it stopped. Wrong types still throw. */
+  tryMap(iova: bigint, pa: bigint, lengthBytes: bigint, prot: number, pageSizes?: bigint): Status {
+    this.#checkAlive();
+    checkUint64("iova", iova);
+    checkUint64("pa", pa);
+    checkUint64("lengthBytes", lengthBytes);
+    const domain = this.#domain;
+    let { sizesLow, sizesHigh } = domain;
+    if (pageSizes !== undefined) {
+      checkUint64("pageSizes", pageSizes);
+      sizesLow &= lowOf(pageSizes);
+      sizesHigh &= highOf(pageSizes);
+    }
+    this.#mappedFrom = iova;
+    const status = map(
+      domain,
+      lowOf(iova),
+      highOf(iova),
+      lowOf(pa),
+      highOf(pa),
+      lowOf(lengthBytes),
+      highOf(lengthBytes),
+      prot,
+      sizesLow,
+      sizesHigh,
+      this.#mapGather,
+    );
+    domain.mapEndLow = domain.resultLow;
+    domain.mapEndHigh = domain.resultHigh;
+    return status;
+  }
+
+  /**
+   * Unmaps from `iova` on, up to the end of the range or the first hole, and returns how many bytes were removed:
+   * an end inside an entry removes the whole entry, a start inside one removes nothing.
+   * @param gather collects the invalidation; without one, it is done before the call returns.
+   */
+  unmap(iova: bigint, lengthBytes: bigint, gather?: Gather): bigint {
+    this.#checkAlive();
+    checkRange(iova, lengthBytes);
+    const last = iova + lengthBytes - 1n;
+    if (lengthBytes === 0n || last >= ALL) return 0n;
+    const domain = this.#domain;
+    const into = gather ?? this.#ownGather;
+    unmap(domain, lowOf(iova), highOf(iova), lowOf(last), highOf(last), into);
+    if (!domain.resultAny) return 0n;
+    if (gather === undefined) into.sync();
+    const removed = fromWords(domain.resultLow, domain.resultHigh) - iova;
+    return removed > 0n ? removed : removed + ALL;
+  }
+
+  /** The output address of one input address, or undefined where nothing is mapped. */
+  lookup(iova: bigint): bigint | undefined {
+    this.#checkAlive();
+    checkUint64("iova", iova);
+    const domain = this.#domain;
+    if (!lookup(domain, lowOf(iova), highOf(iova))) return undefined;
+    return fromWords(domain.resultLow, domain.resultHigh);
+  }
+
+  /** The leaf entries that touch a range, in order; by default all. */
+  *entries(iova = 0n, lengthBytes = ALL - iova): Generator<Entry, void, undefined> {
+    this.#checkAlive();
+    checkRange(iova, lengthBytes);
+    const last = iova + lengthBytes - 1n;
+    if (lengthBytes === 0n || last >= ALL) return;
+    const lowerLast = fromWords(this.#domain.vaLastLow, this.#domain.vaLastHigh);
+    if (iova <= lowerLast) yield* this.#entriesBetween(iova, last < lowerLast ? last : lowerLast);
+    const upperFirst = ALL - 1n - lowerLast;
+    if (this.#domain.signExtended && last >= upperFirst) {
+      yield* this.#entriesBetween(iova > upperFirst ? iova : upperFirst, last);
+    }
+  }
+
+  *#entriesBetween(first: bigint, last: bigint): Generator<Entry, void, undefined> {
+    const lastLow = lowOf(last);
+    const lastHigh = highOf(last);
+    const cursor = new Cursor(this.#domain);
+    let found = cursor.seek(lowOf(first), highOf(first), lastLow, lastHigh);
+    for (; found; found = cursor.advance(lastLow, lastHigh)) yield entryOf(cursor);
+  }
+
+  /**
+   * Reports every dirty entry that touches the range to `onDirty`. With `clear`, entries are cleaned and reported
+   * whole, even where they stick out of the range; without, the part inside the range is reported.
+   * @throws PageTableError NOT_SUPPORTED where the format does not track dirty state.
+   */
+  readAndClearDirty(
+    iova: bigint,
+    lengthBytes: bigint,
+    onDirty: (iova: bigint, lengthBytes: bigint) => void,
+    options: DirtyOptions = {},
+  ): void {
+    this.#checkAlive();
+    checkRange(iova, lengthBytes);
+    const last = iova + lengthBytes - 1n;
+    const into = options.gather ?? this.#ownGather;
+    const status = readAndClearDirty(
+      this.#domain,
+      this.#cursor,
+      lowOf(iova),
+      highOf(iova),
+      lowOf(last),
+      highOf(last),
+      options.clear ?? true,
+      rangeStatus(lengthBytes, last),
+      into,
+      {
+        dirty: (firstLow, firstHigh, lastLow, lastHigh) => {
+          const first = fromWords(firstLow, firstHigh);
+          onDirty(first, fromWords(lastLow, lastHigh) - first + 1n);
+        },
+      },
+    );
+    if (options.gather === undefined) into.sync();
+    if (status !== Status.OK) this.#fail(status, `dirty state of ${hex(iova)}`);
+  }
+
+  /** Marks the one page item that translates an address dirty, as a device's write would. */
+  setDirty(iova: bigint): void {
+    this.#checkAlive();
+    checkUint64("iova", iova);
+    const status = setDirty(this.#domain, this.#cursor, lowOf(iova), highOf(iova));
+    if (status !== Status.OK) this.#fail(status, `setDirty of ${hex(iova)}`);
+  }
+
+  /** A gather for this table's unmaps; its `sync` invalidates what is pending and frees the tables. */
+  createGather(policy?: GatherPolicyName): Gather {
+    const chosen = policy === undefined ? this.#policy : policyOf(policy);
+    return new Gather(this.memory, this.#invalidation, chosen);
+  }
+
+  hwInfo(): HardwareInfo {
+    this.#checkAlive();
+    const topLevel = this.topLevel;
+    return { root: this.memory.addressOf(this.#domain.rootWord), mode: modeOf(topLevel), topLevel };
+  }
+
+  /** Frees every table. The hardware must have let go of them; the table cannot be used afterwards. */
+  destroy(): void {
+    this.#checkAlive();
+    destroy(this.#domain);
+  }
+
+  #rootAt(root: bigint): number {
+    checkUint64("root", root);
+    const offset = root - this.memory.base;
+    if (offset < 0n || offset >= BigInt(this.memory.capacityBytes) || (offset & 4095n) !== 0n) {
+      throw new PageTableError("INVALID_OPTION", `the root ${hex(root)} is not a frame of the table memory`);
+    }
+    return Number(offset) / 4;
+  }
+
+  #checkAlive(): void {
+    if (this.#domain.top < 0) throw new PageTableError("DESTROYED");
+  }
+
+  #fail(status: Status, what: string, mappedBytes = 0n): never {
+    const code = statusCode(status);
+    throw new PageTableError(code === "OK" ? "INVALID_ARGUMENT" : code, what, mappedBytes);
+  }
+}
+
+function entryOf(cursor: Cursor): Entry {
+  return {
+    iova: fromWords(cursor.low, cursor.high),
+    sizeLg2: cursor.sizeLg2,
+    level: cursor.level,
+    pa: fromWords(cursor.paLow, cursor.paHigh),
+    read: cursor.readable,
+    write: cursor.writable,
+    execute: cursor.executable,
+    dirty: cursor.dirty,
+  };
+}
+
+function invalidationOf(options: CommonOptions): InvalidateWords {
+  const callback = options.invalidate;
+  if (callback === undefined) return { invalidate: () => {} };
+  if (typeof callback !== "function") throw new PageTableError("INVALID_OPTION", "invalidate: a function");
+  return {
+    invalidate: (firstLow, firstHigh, lastLow, lastHigh, leafLevels, tableLevels) =>
+      callback({
+        first: fromWords(firstLow, firstHigh),
+        last: fromWords(lastLow, lastHigh),
+        leafLevels,
+        tableLevels,
+      }),
+  };
+}
+
+function policyOf(policy: GatherPolicyName): GatherPolicy {
+  const known = Object.hasOwn(POLICIES, policy) ? POLICIES[policy] : undefined;
+  if (known !== undefined) return known;
+  throw new PageTableError("INVALID_OPTION", `gather: "range", "no-gaps" or "queued", not ${String(policy)}`);
+}
+
+function rangeStatus(lengthBytes: bigint, last: bigint): Status {
+  if (lengthBytes === 0n) return Status.ZERO_LENGTH;
+  return last >= ALL ? Status.WRAPS : Status.OK;
+}
+
+/** A length may be all 2^64 bytes, which is one more than fits 64 bits. */
+function checkRange(iova: bigint, lengthBytes: bigint): void {
+  checkUint64("iova", iova);
+  if (lengthBytes !== ALL) checkUint64("lengthBytes", lengthBytes);
+}
+
+function checkUint64(what: string, value: bigint): void {
+  if (!isUint64(value)) badArgument(what, value);
+}
+
+function badArgument(what: string, value: unknown): never {
+  throw new PageTableError("INVALID_ARGUMENT", `${what} = ${String(value)} is not an unsigned 64-bit bigint`);
+}
+
+function hex(value: bigint): string {
+  return `0x${value.toString(16)}`;
+}
+
+/** The type of a refusal's code, for `switch`. */
+export type { ErrorCode };
