@@ -1,0 +1,112 @@
+/** What the generator knows of a domain: the shape of its input and output spaces, and what is mapped just now. */
+import type { Configuration } from "../configuration.js";
+import { powersOfTwo } from "./words.js";
+
+/** `count` leaves of `2^sizeLg2` bytes; leaf i maps `iova + (i << sizeLg2)` to `pa + (i << sizeLg2)`. */
+export interface MappedRun {
+  readonly iova: bigint;
+  readonly count: bigint | number;
+  readonly sizeLg2: number;
+  readonly pa: bigint;
+  readonly prot: number;
+}
+
+/** The state that arguments are drawn from. The reference model satisfies it; the implementation never does. */
+export interface GeneratorState {
+  readonly configuration: Configuration;
+  /** The page sizes that the domain offers, bit n for 2^n bytes. */
+  readonly pageSizes: bigint;
+  /** The root's level at present. */
+  readonly topLevel: number;
+  /** Ordered by address, disjoint. */
+  readonly runs: readonly MappedRun[];
+}
+
+/** The shape of the spaces, derived once for each program. */
+export interface Space {
+  readonly granuleLg2: number;
+  readonly tableBitsLg2: number;
+  /** The highest level that the root can reach. */
+  readonly highestTopLevel: number;
+  readonly growingTop: boolean;
+  /** log2 of the number of input addresses. */
+  readonly widthLg2: number;
+  readonly signExtended: boolean;
+  /** The offered page sizes, smallest first. */
+  readonly sizesLg2: readonly number[];
+  readonly outputLg2: number;
+  /** The encryption bit, which no output address may hold; 64 for none. */
+  readonly encryptionBit: number;
+  /** No request without write permission is accepted. */
+  readonly forceWriteable: boolean;
+  readonly tracksDirty: boolean;
+}
+
+export function spaceOf({ configuration, pageSizes }: GeneratorState): Space {
+  const { format, tiny, vaWidthLg2, topLevel, growingTop } = configuration;
+  const granuleLg2 = format === "amdv1-mock" ? 11 : 12;
+  const tableBitsLg2 = tiny?.tableBitsLg2 ?? (format === "riscv32" ? 10 : 9);
+  const neededLevel = Math.ceil((vaWidthLg2 - granuleLg2) / tableBitsLg2) - 1;
+  const highestTopLevel = growingTop ? Math.max(topLevel, neededLevel) : topLevel;
+  return {
+    granuleLg2,
+    tableBitsLg2,
+    highestTopLevel,
+    growingTop,
+    widthLg2: Math.min(vaWidthLg2, granuleLg2 + tableBitsLg2 * (highestTopLevel + 1)),
+    signExtended: configuration.signExtended,
+    sizesLg2: sizesIn(pageSizes),
+    outputLg2: configuration.oaWidthLg2,
+    encryptionBit: configuration.encryptionBit ?? 64,
+    forceWriteable: configuration.forceWriteable,
+    tracksDirty: format === "amdv1" || format === "amdv1-mock" || format === "vtd-second-stage",
+  };
+}
+
+function sizesIn(mask: bigint): number[] {
+  return powersOfTwo.flatMap((bit, lg2) => ((mask & bit) === 0n ? [] : [lg2]));
+}
+
+/** log2 of what a table of this level spans. */
+export function spanLg2(space: Space, level: number): number {
+  return Math.min(space.granuleLg2 + space.tableBitsLg2 * (level + 1), 64);
+}
+
+/** The level whose tables hold leaves of this size. */
+export function levelOf(space: Space, sizeLg2: number): number {
+  return Math.floor((sizeLg2 - space.granuleLg2) / space.tableBitsLg2);
+}
+
+/** log2 of the input addresses that a root of this level reaches on one side of a sign-extended hole. */
+export function reachLg2(space: Space, topLevel: number): number {
+  return Math.min(space.widthLg2, spanLg2(space, topLevel)) - (space.signExtended ? 1 : 0);
+}
+
+/** The valid input address that agrees with this one in the bits that are translated. */
+export function canonical(space: Space, iova: bigint): bigint {
+  if (!space.signExtended) return BigInt.asUintN(space.widthLg2, iova);
+  return BigInt.asUintN(64, BigInt.asIntN(space.widthLg2, iova));
+}
+
+/** The last valid address of the half, or of the whole space, that holds this valid address. */
+export function lastOf(space: Space, iova: bigint): bigint {
+  const half = powersOfTwo[space.widthLg2 - (space.signExtended ? 1 : 0)];
+  return iova < half ? half - 1n : powersOfTwo[64] - 1n;
+}
+
+/** One past the last byte of a run. */
+export function endOf(run: MappedRun): bigint {
+  return run.iova + (BigInt(run.count) << BigInt(run.sizeLg2));
+}
+
+/** The index of the run that holds the address, or of the first one after it. */
+export function runIndexAt(runs: readonly MappedRun[], iova: bigint): number {
+  let low = 0;
+  let high = runs.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (runs[middle].iova <= iova) low = middle + 1;
+    else high = middle;
+  }
+  return low > 0 && endOf(runs[low - 1]) > iova ? low - 1 : low;
+}

@@ -1,0 +1,220 @@
+/**
+ * Makes a failing program small: delta debugging over its operations (Zeller and Hildebrandt, "Simplifying and
+ * isolating failure-inducing input", TSE 2002), then over their arguments. It knows what an operation means: a
+ * map and the unmap that undoes it leave together, and addresses move together, so that what was aligned stays
+ * aligned. Every step is again a program; nothing is random.
+ */
+import { type Operation, Prot } from "./operations.js";
+
+export interface MinimiseLimits {
+  /** How many programs may be tried at most. */
+  readonly executions: number;
+  /** What lengths shrink to; the smallest page of the configuration. 4 KiB when absent. */
+  readonly pageBytes?: bigint;
+}
+
+export interface Minimised {
+  readonly operations: readonly Operation[];
+  /** How many programs were tried. */
+  readonly executions: number;
+  /** Nothing more can be taken away; false when the limit ended the search. */
+  readonly minimal: boolean;
+}
+
+type Program = readonly Operation[];
+
+/**
+ * The smallest program found that still fails. `fails` runs a program from a fresh state and says whether it
+ * fails in the way that is looked for; it must answer alike for equal programs, and true for `operations`.
+ *
+ * @throws RangeError when `operations` do not fail to begin with
+ */
+export function minimise(
+  operations: Program,
+  fails: (operations: Program) => boolean,
+  limits: MinimiseLimits,
+): Minimised {
+  const search = new Search(operations, fails, limits.executions);
+  if (!search.tries(operations)) throw new RangeError("a program that does not fail cannot be minimised");
+  const pageBytes = limits.pageBytes ?? 0x1000n;
+  let before: Program;
+  do {
+    before = search.best;
+    search.cutTail();
+    search.dropChunks();
+    search.dropPairs();
+    search.moveAddresses();
+    search.simplifyArguments(pageBytes);
+  } while (search.best !== before && !search.spent);
+  return { operations: search.best, executions: search.executions, minimal: !search.spent };
+}
+
+class Search {
+  best: Program;
+  executions = 0;
+  /** The limit was met, so that at least one program was not tried. */
+  spent = false;
+  readonly #fails: (operations: Program) => boolean;
+  readonly #executionsAtMost: number;
+
+  constructor(operations: Program, fails: (operations: Program) => boolean, executionsAtMost: number) {
+    this.best = operations;
+    this.#fails = fails;
+    this.#executionsAtMost = executionsAtMost;
+  }
+
+  /** Tries a program, and keeps it when it fails. */
+  tries(candidate: Program): boolean {
+    if (this.executions >= this.#executionsAtMost) {
+      this.spent = true;
+      return false;
+    }
+    this.executions++;
+    if (!this.#fails(candidate)) return false;
+    this.best = candidate;
+    return true;
+  }
+
+  /** Most failures need nothing of what follows them: the shortest failing beginning, by halving. */
+  cutTail(): void {
+    let passing = 0;
+    let failing = this.best.length;
+    while (failing - passing > 1 && !this.spent) {
+      const middle = (passing + failing) >> 1;
+      if (this.tries(this.best.slice(0, middle))) failing = middle;
+      else passing = middle;
+    }
+  }
+
+  /** Drops chunks, from halves to single operations; from the end, for later operations matter less to the rest. */
+  dropChunks(): void {
+    for (let size = this.best.length >> 1; size >= 1; size >>= 1) {
+      let dropped: boolean;
+      do {
+        dropped = false;
+        for (let start = this.best.length - size; start > -size && !this.spent; start -= size) {
+          const candidate = without(this.best, Math.max(start, 0), start + size);
+          if (candidate.length > 0 && this.tries(candidate)) dropped = true;
+        }
+      } while (dropped && size === 1);
+    }
+  }
+
+  /** Drops two operations at once where one makes up for the other: a map and a later removal that touches it. */
+  dropPairs(): void {
+    for (let first = 0; first < this.best.length; first++) {
+      for (let second = first + 1; second < this.best.length && !this.spent; second++) {
+        if (!undoes(this.best[second], this.best[first])) continue;
+        const rest = without(without(this.best, second, second + 1), first, first + 1);
+        if (rest.length > 0 && this.tries(rest)) second = first;
+      }
+    }
+  }
+
+  /** Takes high bits from all input addresses alike, then from all output addresses. */
+  moveAddresses(): void {
+    for (const kept of [16, 21, 25, 30, 34, 39, 48, 57]) {
+      const mask = (1n << BigInt(kept)) - 1n;
+      this.#offer(this.best.map((operation) => withAddress(operation, mask)));
+      this.#offer(
+        this.best.map((operation) =>
+          operation.op === "map" ? { ...operation, pa: operation.pa & mask } : operation,
+        ),
+      );
+    }
+  }
+
+  /** Offers each operation's simpler forms, the simplest first, until none is taken. */
+  simplifyArguments(pageBytes: bigint): void {
+    for (let index = 0; index < this.best.length; index++) {
+      let simplified: boolean;
+      do {
+        simplified = simplerForms(this.best[index], pageBytes).some((simpler) =>
+          this.#offer(replaced(this.best, index, simpler)),
+        );
+      } while (simplified && !this.spent);
+    }
+  }
+
+  /** Like `tries`, for a program that may be the same as the present one. */
+  #offer(candidate: Program): boolean {
+    return candidate.some((operation, index) => !equal(operation, this.best[index])) && this.tries(candidate);
+  }
+}
+
+function without(operations: Program, from: number, to: number): Program {
+  return [...operations.slice(0, from), ...operations.slice(to)];
+}
+
+function replaced(operations: Program, index: number, operation: Operation): Program {
+  return operations.map((other, at) => (at === index ? operation : other));
+}
+
+function undoes(later: Operation, earlier: Operation): boolean {
+  if (earlier.op !== "map" || (later.op !== "unmap" && later.op !== "unmapGathered")) return false;
+  return later.iova < earlier.iova + earlier.length && earlier.iova < later.iova + later.length;
+}
+
+function withAddress(operation: Operation, mask: bigint): Operation {
+  return "iova" in operation ? { ...operation, iova: operation.iova & mask } : operation;
+}
+
+/** Smaller variants of one operation, each simpler by a measure that only falls, so that taking them ends. */
+function simplerForms(operation: Operation, pageBytes: bigint): Operation[] {
+  const forms: Operation[] = [];
+  if (operation.op === "unmapGathered") forms.push({ ...operation, op: "unmap" });
+  if (operation.op === "failNextAllocation" && operation.nth > 1) {
+    forms.push({ ...operation, nth: 1 }, { ...operation, nth: operation.nth - 1 });
+  }
+  if (operation.op === "map") {
+    const { pageSizes, ...unrestricted } = operation;
+    if (pageSizes !== undefined) forms.push(unrestricted);
+    for (const prot of simplerProts(operation.prot)) forms.push({ ...operation, prot });
+    for (const pa of smallerAddresses(operation.pa, pageBytes)) forms.push({ ...operation, pa });
+  }
+  if ("length" in operation) {
+    for (const length of smallerLengths(operation.length, pageBytes)) forms.push({ ...operation, length });
+  }
+  if ("iova" in operation) {
+    for (const iova of smallerAddresses(operation.iova, pageBytes)) forms.push({ ...operation, iova });
+  }
+  return forms;
+}
+
+/** Without the memory types, then read and write, which is the plainest request, then one of the flags less. */
+function simplerProts(prot: number): number[] {
+  const access = prot & (Prot.read | Prot.write);
+  const flags = prot - access;
+  const simpler = flags === 0 ? [] : [access];
+  for (let bit: number = Prot.noExec; bit <= Prot.mmio; bit <<= 1) {
+    if ((flags & bit) !== 0 && flags !== bit) simpler.push(prot & ~bit);
+  }
+  if (access !== (Prot.read | Prot.write)) simpler.push(flags | Prot.read | Prot.write);
+  return simpler;
+}
+
+/** One page, whole pages only, half as many, one less. Lengths of a page or less are left alone. */
+function smallerLengths(length: bigint, pageBytes: bigint): bigint[] {
+  if (length <= pageBytes) return [];
+  const pages = length / pageBytes;
+  return [pageBytes, pages * pageBytes, ((pages + 1n) / 2n) * pageBytes, (pages - 1n) * pageBytes].filter(
+    (smaller, index, all) => smaller > 0n && smaller < length && all.indexOf(smaller) === index,
+  );
+}
+
+/** 0, a whole page, and the address without each of its set bits, the highest first. */
+function smallerAddresses(address: bigint, pageBytes: bigint): bigint[] {
+  const smaller: bigint[] = [];
+  if (address !== 0n) smaller.push(0n, address - (address % pageBytes));
+  for (let bit = 1n << 63n; bit > 0n; bit >>= 1n) {
+    if ((address & bit) !== 0n) smaller.push(address & ~bit);
+  }
+  return smaller.filter((value, index) => value < address && smaller.indexOf(value) === index);
+}
+
+function equal(a: Operation, b: Operation): boolean {
+  if (a === b) return true;
+  const left = Object.entries(a);
+  const right = new Map<string, unknown>(Object.entries(b));
+  return left.length === right.size && left.every(([key, value]) => right.get(key) === value);
+}
