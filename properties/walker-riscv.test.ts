@@ -230,6 +230,14 @@ test("Sv32: two levels of 1024 four-byte items, 34-bit output, MODE 8 only", (t)
   t.is(tables.root(bits(34), 8).walk(0n).result, "IllegalRoot");
 });
 
+test("Sv32 never sign-extends, whatever the domain says", (t) => {
+  const tables = new HandMadeTables({ ...sv32, signExtended: true })
+    .root(T[1], 8)
+    .table(T[1], { 1023: leaf });
+  t.is(tables.walk(0xffc0_0000n).result, "Translated");
+  t.is(tables.walk(bits(63, 22)).result, "NotCanonical");
+});
+
 test("Sv32: every bit from 5 up is global, software's or the page number; a pointer keeps U, A and D clear", (t) => {
   const tables = new HandMadeTables(sv32).root(T[1], 8);
   for (const { bit, result } of bitTable("5 Translated, 31:8 Translated")) {

@@ -3,7 +3,7 @@
  * §2.2.3 (page table entries, page sizes, level skipping) and the Mode field of the device table entry.
  */
 import type { Configuration } from "../configuration.js";
-import { type Decoded, NO_TABLE, Pointer, TableWalker } from "./table-walker.js";
+import { type Decoded, NO_TABLE, Pointer, Rights, TableWalker } from "./table-walker.js";
 import { type PhysicalMemory, WalkResult } from "./walker.js";
 import { isAligned, lowestSetBit } from "./words.js";
 
@@ -62,9 +62,9 @@ export class Amdv1Walker extends TableWalker {
 
   protected override decode(level: number, rawLow: number, rawHigh: number): Decoded {
     if ((rawLow & PR) === 0) return WalkResult.NotPresent;
-    this.itemRead = (rawHigh & IR_HIGH) !== 0;
-    this.itemWrite = (rawHigh & IW_HIGH) !== 0;
-    this.itemExecute = this.itemRead;
+    this.itemRights =
+      ((rawHigh & IR_HIGH) !== 0 ? Rights.read | Rights.execute : 0) |
+      ((rawHigh & IW_HIGH) !== 0 ? Rights.write : 0);
     const fieldLow = rawLow & ADDRESS_LOW;
     const fieldHigh = rawHigh & ADDRESS_HIGH;
     this.addressLow = this.addressShift === 0 ? fieldLow : (fieldLow >>> 1) | (fieldHigh << 31);

@@ -3,7 +3,7 @@
  * Privileged Architecture (virtual memory systems, Svnapot, Svpbmt) and RISC-V IOMMU Architecture.
  */
 import type { Configuration } from "../configuration.js";
-import { type Decoded, NO_TABLE, Pointer, TableWalker } from "./table-walker.js";
+import { type Decoded, NO_TABLE, Pointer, Rights, TableWalker } from "./table-walker.js";
 import { type PhysicalMemory, WalkResult } from "./walker.js";
 import { isAligned, lowMask } from "./words.js";
 
@@ -81,9 +81,7 @@ export class RiscvWalker extends TableWalker {
     if ((rawLow & (U | A | D)) !== 0 || (rawHigh & N_HIGH) !== 0) return WalkResult.ReservedBit;
     if (level === 0) return WalkResult.IllegalLevel;
     // A pointer restricts nothing: only the leaf has permissions.
-    this.itemRead = true;
-    this.itemWrite = true;
-    this.itemExecute = true;
+    this.itemRights = Rights.all;
     this.nextLevel = level - 1;
     return Pointer;
   }
@@ -102,10 +100,17 @@ export class RiscvWalker extends TableWalker {
       return WalkResult.MisalignedLeaf;
     }
     if ((rawLow & A) === 0 && !this.hardwareUpdating) return WalkResult.AccessedClear;
-    const user = (rawLow & U) !== 0;
-    this.itemRead = user && (rawLow & R) !== 0;
-    this.itemWrite = user && (rawLow & W) !== 0 && ((rawLow & D) !== 0 || this.hardwareUpdating);
-    this.itemExecute = user && (rawLow & X) !== 0;
+    this.itemRights = this.leafRights(rawLow);
     return WalkResult.Translated;
+  }
+
+  private leafRights(rawLow: number): number {
+    if ((rawLow & U) === 0) return 0;
+    const writable = (rawLow & W) !== 0 && ((rawLow & D) !== 0 || this.hardwareUpdating);
+    return (
+      ((rawLow & R) !== 0 ? Rights.read : 0) |
+      (writable ? Rights.write : 0) |
+      ((rawLow & X) !== 0 ? Rights.execute : 0)
+    );
   }
 }

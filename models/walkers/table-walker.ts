@@ -28,6 +28,9 @@ export type Decoded = WalkResultCode | typeof Pointer;
 /** What `topLevelOf` answers for a mode that names no table. */
 export const NO_TABLE = -1;
 
+/** What an item allows, as bits. */
+export const Rights = { read: 1, write: 2, execute: 4, all: 7 } as const;
+
 const FRAME_LG2 = 12;
 
 /** The shape of an architecture's tree, constant for one walker. */
@@ -71,10 +74,8 @@ export abstract class TableWalker implements Walker {
   protected nextLevel = 0;
   /** The size of a leaf's entry. */
   protected entrySizeLg2 = 0;
-  /** What the item allows; the walk ANDs it, so a pointer that restricts nothing says true. */
-  protected itemRead = false;
-  protected itemWrite = false;
-  protected itemExecute = false;
+  /** What the item allows; the walk ANDs it, so a pointer that restricts nothing says `Rights.all`. */
+  protected itemRights = 0;
 
   protected readonly granuleLg2: number;
   protected readonly tableBitsLg2: number;
@@ -131,13 +132,12 @@ export abstract class TableWalker implements Walker {
   }
 
   walk(vaLow: number, vaHigh: number): WalkResultCode {
-    const memory = this.memory;
+    const { memory, tableBitsLg2, indexMask, itemBytesLg2 } = this;
     let level = this.topLevel;
+    let shift = this.granuleLg2 + tableBitsLg2 * level;
     let tableLow = this.rootLow;
     let tableHigh = this.rootHigh;
-    this.read = true;
-    this.write = true;
-    this.execute = true;
+    let rights: number = Rights.all;
     this.level = level;
     this.itemLow = tableLow;
     this.itemHigh = tableHigh;
@@ -146,26 +146,25 @@ export abstract class TableWalker implements Walker {
     if (level < 0) return WalkResult.IllegalRoot;
     if (!this.isInput(vaLow, vaHigh)) return WalkResult.NotCanonical;
     for (;;) {
-      const shift = this.granuleLg2 + this.tableBitsLg2 * level;
-      const index = bitsFrom(vaLow, vaHigh, shift) & this.indexMask;
-      const itemLow = tableLow | (index << this.itemBytesLg2);
+      const itemLow = tableLow | ((bitsFrom(vaLow, vaHigh, shift) & indexMask) << itemBytesLg2);
       if (!memory.contains(itemLow, tableHigh)) return WalkResult.OutsideMemory;
       this.level = level;
       this.itemLow = itemLow;
       this.itemHigh = tableHigh;
       const rawLow = memory.readWord(itemLow, tableHigh);
-      const rawHigh = this.itemBytesLg2 === 3 ? memory.readWord(itemLow + 4, tableHigh) : 0;
+      const rawHigh = itemBytesLg2 === 3 ? memory.readWord(itemLow + 4, tableHigh) : 0;
       this.rawLow = rawLow;
       this.rawHigh = rawHigh;
       const decoded = this.decode(level, rawLow, rawHigh);
-      if (decoded !== Pointer && decoded !== WalkResult.Translated) return decoded;
-      this.read = this.read && this.itemRead;
-      this.write = this.write && this.itemWrite;
-      this.execute = this.execute && this.itemExecute;
-      if (decoded !== Pointer) return this.translate(vaLow, vaHigh);
-      if (this.nextLevel !== level - 1 && !this.skipsZeroBits(vaLow, vaHigh, level))
-        return WalkResult.IllegalSkip;
-      level = this.nextLevel;
+      if (decoded !== Pointer) {
+        if (decoded === WalkResult.Translated) this.translate(vaLow, vaHigh, rights & this.itemRights);
+        return decoded;
+      }
+      rights &= this.itemRights;
+      const nextLevel = this.nextLevel;
+      if (nextLevel !== level - 1 && !this.skipsZeroBits(vaLow, vaHigh, level)) return WalkResult.IllegalSkip;
+      shift -= tableBitsLg2 * (level - nextLevel);
+      level = nextLevel;
       tableLow = this.addressLow;
       tableHigh = this.addressHigh;
     }
@@ -209,14 +208,16 @@ export abstract class TableWalker implements Walker {
       : fits(vaLow, vaHigh, this.inputWidthLg2);
   }
 
-  private translate(vaLow: number, vaHigh: number): WalkResultCode {
+  private translate(vaLow: number, vaHigh: number, rights: number): void {
     const offsetLow = lowMask(this.entrySizeLg2);
     const offsetHigh = highMask(this.entrySizeLg2);
     this.oaLow = (this.addressLow & ~offsetLow) | (vaLow & offsetLow);
     this.oaHigh = (this.addressHigh & ~offsetHigh) | (vaHigh & offsetHigh);
     this.sizeLg2 = this.entrySizeLg2;
     this.dirty = (this.rawLow & this.dirtyBit) !== 0;
-    return WalkResult.Translated;
+    this.read = (rights & Rights.read) !== 0;
+    this.write = (rights & Rights.write) !== 0;
+    this.execute = (rights & Rights.execute) !== 0;
   }
 
   private skipsZeroBits(vaLow: number, vaHigh: number, level: number): boolean {

@@ -3,7 +3,7 @@
  * translation) and §9.8 (paging entries), with second-stage I/O read/write permission and EMTE off.
  */
 import type { Configuration } from "../configuration.js";
-import { type Decoded, NO_TABLE, Pointer, TableWalker } from "./table-walker.js";
+import { type Decoded, NO_TABLE, Pointer, Rights, TableWalker } from "./table-walker.js";
 import { type PhysicalMemory, WalkResult } from "./walker.js";
 import { highMask, isAligned, lowMask } from "./words.js";
 
@@ -62,9 +62,8 @@ export class VtdSecondStageWalker extends TableWalker {
 
   protected override decode(level: number, rawLow: number, rawHigh: number): Decoded {
     if ((rawLow & (R | W)) === 0) return WalkResult.NotPresent;
-    this.itemRead = (rawLow & R) !== 0;
-    this.itemWrite = (rawLow & W) !== 0;
-    this.itemExecute = this.itemRead;
+    this.itemRights =
+      ((rawLow & R) !== 0 ? Rights.read | Rights.execute : 0) | ((rawLow & W) !== 0 ? Rights.write : 0);
     this.addressLow = rawLow & ADDRESS_LOW;
     this.addressHigh = rawHigh & ADDRESS_HIGH;
     // PS is ignored at level 0, where every item is a leaf.

@@ -16,7 +16,7 @@ export function highMask(width: number): number {
 
 /** The 32 bits that begin at bit `shift`, for shifts 1…63; the caller masks them to the field's width. */
 export function bitsFrom(low: number, high: number, shift: number): number {
-  return shift < 32 ? (low >>> shift) | (high << (32 - shift)) : high >>> (shift - 32);
+  return shift < 32 ? (low >>> shift) | (high << (32 - shift)) : (high >>> (shift - 32)) | 0;
 }
 
 /** The low word of `value << shift`, for values below 2^31 and shifts 1…63. */

@@ -3,7 +3,7 @@
  * Programmer's Manual vol. 2 §5.3–5.4; Intel SDM vol. 3 §4.5; Intel VT-d specification §3.6.
  */
 import type { Configuration } from "../configuration.js";
-import { type Decoded, NO_TABLE, Pointer, TableWalker } from "./table-walker.js";
+import { type Decoded, NO_TABLE, Pointer, Rights, TableWalker } from "./table-walker.js";
 import { type PhysicalMemory, WalkResult } from "./walker.js";
 import { highMask, isAligned, lowMask } from "./words.js";
 
@@ -52,11 +52,11 @@ export class X8664Walker extends TableWalker {
 
   protected override decode(level: number, rawLow: number, rawHigh: number): Decoded {
     if ((rawLow & P) === 0) return WalkResult.NotPresent;
-    const user = (rawLow & US) !== 0;
-    this.itemRead = user;
-    this.itemWrite = user && (rawLow & RW) !== 0;
     // XD is bit 63, the sign of the high word.
-    this.itemExecute = user && rawHigh >= 0;
+    this.itemRights =
+      (rawLow & US) === 0
+        ? 0
+        : Rights.read | ((rawLow & RW) !== 0 ? Rights.write : 0) | (rawHigh >= 0 ? Rights.execute : 0);
     this.addressLow = rawLow & ADDRESS_LOW;
     this.addressHigh = rawHigh & ADDRESS_HIGH & ~this.encryptionHigh;
     // At level 0 bit 7 is PAT, and every item is a leaf.
