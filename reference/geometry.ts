@@ -1,7 +1,6 @@
 /**
- * The shapes of the tables as far as the reference needs them: how much an item covers at each level, which page
- * sizes a domain offers, and what a request's permissions become. Written down again here, from the manuals and
- * not from the implementation, so that a wrong constant there meets a right one here.
+ * How much an item covers at each level, which page sizes a domain offers, and what a request's permissions become:
+ * written down again from the manuals, so that a wrong constant of an implementation meets a right one here.
  */
 import type { Configuration } from "../models/configuration.js";
 
@@ -38,9 +37,13 @@ export function offeredSizesLg2(configuration: Configuration): number[] {
   const { oaWidthLg2, encryptionBit, pageSizes } = configuration;
   // A leaf above 2^c could not express its encryption bit c: the bit would lie inside the page.
   const largest = Math.min(oaWidthLg2 - 1, encryptionBit ?? 64);
-  return formatSizesLg2(configuration)
-    .filter((sizeLg2) => sizeLg2 <= largest && ((pageSizes >> BigInt(sizeLg2)) & 1n) === 1n)
-    .sort((a, b) => a - b);
+  const offered = formatSizesLg2(configuration).filter((sizeLg2) => sizeLg2 <= largest);
+  return sizesIn(pageSizes, offered).sort((a, b) => a - b);
+}
+
+/** Those of the sizes that the mask allows. */
+export function sizesIn(pageSizes: bigint, sizesLg2: readonly number[]): number[] {
+  return sizesLg2.filter((sizeLg2) => ((pageSizes >> BigInt(sizeLg2)) & 1n) === 1n);
 }
 
 function formatSizesLg2(configuration: Configuration): number[] {

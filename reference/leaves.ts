@@ -16,9 +16,9 @@ export function endOf(run: Run): bigint {
 }
 
 /** The leaves `[first, first + count)` of a run, as a run. */
-export function slice(run: Run, first: bigint, count: bigint): Run {
-  const offset = first << BigInt(run.sizeLg2);
-  return { ...run, iova: run.iova + offset, pa: run.pa + offset, count };
+export function slice({ iova, sizeLg2, pa, prot }: Run, first: bigint, count: bigint): Run {
+  const offset = first << BigInt(sizeLg2);
+  return { iova: iova + offset, count, sizeLg2, pa: pa + offset, prot };
 }
 
 /** The runs of a domain, ordered by address, disjoint; neighbours that could be one run are one. */
@@ -72,10 +72,10 @@ export class Leaves {
     let high = this.#runs.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (endOf(this.#runs[middle]) <= address) low = middle + 1;
+      if (this.#runs[middle].iova <= address) low = middle + 1;
       else high = middle;
     }
-    return low;
+    return low > 0 && endOf(this.#runs[low - 1]) > address ? low - 1 : low;
   }
 }
 

@@ -5,7 +5,7 @@
  */
 import type { Configuration } from "../models/configuration.js";
 import type { Operation, Outcome } from "../models/operations.js";
-import { itemSizeLg2, levelOfSize, tracksDirty } from "./geometry.js";
+import { itemSizeLg2, tracksDirty } from "./geometry.js";
 import type { Reference } from "./reference.js";
 import { tableKey } from "./tables.js";
 
@@ -37,6 +37,13 @@ export class PageByPage {
       const upper = configuration.signExtended && page >= count / 2n;
       this.#space.add(upper ? pagesOf64Bits - count + page : page);
     }
+  }
+
+  /** A second model in the same state. */
+  clone(): PageByPage {
+    const copy = new PageByPage(this.#configuration, this.#pageSizes);
+    for (const [number, page] of this.#pages) copy.#pages.set(number, { ...page });
+    return copy;
   }
 
   /** Does the operation; says what is wrong with the reference's outcome, if anything. */
@@ -182,8 +189,6 @@ export class PageByPage {
 
   /** Compares every page of the space; says where the reference differs. */
   agrees(reference: Reference): string | undefined {
-    const tables = reference.liveTables();
-    const widthMask = (1n << BigInt(this.#configuration.vaWidthLg2)) - 1n;
     for (const number of this.#space) {
       const iova = number * this.#pageBytes;
       const expected = this.#translate(iova);
@@ -192,15 +197,34 @@ export class PageByPage {
       if (text(expected) !== text(given)) return `${text(iova)}: ${text(expected)} is ${text(given)}`;
       if (lastByte !== (given && given.pa + this.#pageBytes - 1n))
         return `${text(iova)}: its last byte differs`;
-      const leafLevel = given === undefined ? -1 : levelOfSize(this.#configuration, given.sizeLg2);
-      for (let level = 0; level <= reference.topLevel && given !== undefined; level++) {
-        const prefix = (iova & widthMask) >> BigInt(itemSizeLg2(this.#configuration, level + 1));
-        const alive = tables.has(tableKey(level, prefix));
-        if (alive !== level >= leafLevel) return `${text(iova)}: the table of level ${level} is amiss`;
+    }
+    const bytesOfRuns = reference.runs.reduce((sum, run) => sum + (run.count << BigInt(run.sizeLg2)), 0n);
+    if (bytesOfRuns !== BigInt(this.#pages.size) * this.#pageBytes) return "a run lies outside the space";
+    return this.#tablesFit(reference);
+  }
+
+  /** Tables stand on the way to every leaf and never below one, and each hangs from one that is alive. */
+  #tablesFit(reference: Reference): string | undefined {
+    const { topLevel } = reference;
+    const tables = reference.liveTables();
+    const widthMask = (1n << BigInt(this.#configuration.vaWidthLg2)) - 1n;
+    const isAlive = (level: number, address: bigint) =>
+      tables.has(tableKey(level, address >> BigInt(itemSizeLg2(this.#configuration, level + 1))));
+    for (const [number, page] of this.#pages) {
+      const iova = number * this.#pageBytes;
+      const entryBytes = (page.entry[1] - page.entry[0]) * this.#pageBytes;
+      for (let level = 0; level <= topLevel; level++) {
+        const holdsTheLeaf = 2n ** BigInt(itemSizeLg2(this.#configuration, level + 1)) > entryBytes;
+        const alive = isAlive(level, iova & widthMask);
+        if (alive !== holdsTheLeaf) return `${text(iova)}: the table of level ${level} is amiss`;
       }
     }
-    const pagesOfRuns = reference.runs.reduce((sum, run) => sum + (run.count << BigInt(run.sizeLg2)), 0n);
-    if (pagesOfRuns !== BigInt(this.#pages.size) * this.#pageBytes) return "a run lies outside the space";
+    for (const key of tables) {
+      const level = Number(key & 7n);
+      const address = (key >> 3n) << BigInt(itemSizeLg2(this.#configuration, level + 1));
+      const hangs = level === topLevel ? address === 0n : level < topLevel && isAlive(level + 1, address);
+      if (!hangs) return `the table ${text(address)} of level ${level} hangs from nothing`;
+    }
     return undefined;
   }
 

@@ -11,13 +11,13 @@ import {
   levelOfSize,
   offeredSizesLg2,
   permissionsOf,
+  sizesIn,
   tracksDirty,
 } from "./geometry.js";
 import { endOf, Leaves, type Run, slice } from "./leaves.js";
 import { ascending, Tables } from "./tables.js";
 
 const LAST_ADDRESS = 2n ** 64n - 1n;
-const EVERYTHING: Range = [0n, LAST_ADDRESS];
 
 const smaller = (a: bigint, b: bigint) => (a < b ? a : b);
 const larger = (a: bigint, b: bigint) => (a > b ? a : b);
@@ -100,17 +100,14 @@ export class Reference {
     return this.#pending;
   }
 
-  /**
-   * The byte's output address; its entry's first addresses and size; its permissions; and whether any item of the
-   * entry was written, false where the format does not track it. Undefined where nothing is mapped.
-   */
+  /** Where the byte goes, the entry that holds it, its permissions, and whether any item of the entry is dirty. */
   translate(iova: bigint) {
     const leaf = this.#leaves.at(iova);
     if (leaf === undefined) return undefined;
     const { iova: entryIova, pa: entryPa, sizeLg2, prot } = leaf;
-    const permissions = permissionsOf(prot);
+    const { read, write, execute } = permissionsOf(prot);
     const dirty = this.#dirty.has(entryIova);
-    return { pa: entryPa + iova - entryIova, entryIova, entryPa, sizeLg2, ...permissions, dirty };
+    return { pa: entryPa + iova - entryIova, entryIova, entryPa, sizeLg2, read, write, execute, dirty };
   }
 
   /** Does the operation, and says what an implementation must answer. */
@@ -167,13 +164,12 @@ export class Reference {
     if (sizesLg2.length === 0 || !isMultiple(iova | pa | length, sizesLg2[0])) return "MISALIGNED";
     if (range !== "OK") return range;
     // The first address is free of the encryption bit, so the range meets it where the bits from c up change.
-    if (lastPa >> oaWidth !== 0n || lastPa >> encryption !== pa >> encryption) return "PA_OUT_OF_RANGE";
-    return "OK";
+    return lastPa >> oaWidth === 0n && lastPa >> encryption === pa >> encryption ? "OK" : "PA_OUT_OF_RANGE";
   }
 
   #map(request: MapRequest): Outcome {
-    const { iova, length, pageSizes = LAST_ADDRESS } = request;
-    const sizesLg2 = this.#sizesLg2.filter((lg2) => ((pageSizes >> BigInt(lg2)) & 1n) === 1n);
+    const { iova, length, pageSizes } = request;
+    const sizesLg2 = pageSizes === undefined ? this.#sizesLg2 : sizesIn(pageSizes, this.#sizesLg2);
     const refusal = this.#refusalOfMap(request, sizesLg2);
     if (refusal !== "OK") return { op: "map", code: refusal, mappedBytes: 0n, invalidated: [] };
     const end = iova + length;
@@ -265,7 +261,7 @@ export class Reference {
   #unmap(op: "unmap" | "unmapGathered", iova: bigint, length: bigint): Outcome {
     const end = this.#removeLeaves(iova, length);
     if (end === iova) return { op, removedBytes: 0n, invalidated: [] };
-    const range: Range = this.configuration.gather === "queued" ? EVERYTHING : [iova, end - 1n];
+    const range: Range = this.configuration.gather === "queued" ? [0n, LAST_ADDRESS] : [iova, end - 1n];
     const removedTables = this.#tables.removeWithin(this.topLevel, iova, end).length;
     let invalidated: readonly Range[] = [range];
     if (op === "unmapGathered") {
@@ -309,10 +305,11 @@ export class Reference {
     const code = tracksDirty(this.configuration) ? this.#rangeCode(iova, length) : "NOT_SUPPORTED";
     if (code !== "OK") return { op: "readAndClearDirty", code, dirty: [], invalidated: [] };
     const end = iova + length;
-    const entries = ascending(this.#dirty).flatMap((first): Range[] => {
-      const leaf = this.#leaves.at(first);
-      return leaf !== undefined && first < end && endOf(leaf) > iova ? [[first, endOf(leaf) - 1n]] : [];
-    });
+    // An entry that begins before the range may stick into it.
+    const start = this.#leaves.at(iova)?.iova ?? iova;
+    const written = ascending([...this.#dirty].filter((entry) => entry >= start && entry < end));
+    const leaves = written.flatMap((first) => this.#leaves.at(first) ?? []);
+    const entries = leaves.map((leaf): Range => [leaf.iova, endOf(leaf) - 1n]);
     const dirty = entries.map(([first, last]) => {
       const from = clear ? first : larger(first, iova);
       return { iova: from, length: (clear ? last + 1n : smaller(last + 1n, end)) - from };
