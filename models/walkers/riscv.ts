@@ -3,7 +3,7 @@
  * Privileged Architecture (virtual memory systems, Svnapot, Svpbmt) and RISC-V IOMMU Architecture.
  */
 import type { Configuration } from "../configuration.js";
-import { type Decoded, NO_TABLE, Pointer, Rights, TableWalker } from "./table-walker.js";
+import { type Decoded, NO_TABLE, Pointer, Rights, TableWalker, tinyTopLevelOf } from "./table-walker.js";
 import { type PhysicalMemory, WalkResult } from "./walker.js";
 import { isAligned, lowMask } from "./words.js";
 
@@ -41,6 +41,7 @@ export class RiscvWalker extends TableWalker {
   /** log2 of the items of a Svnapot run; 0 without Svnapot. */
   private readonly napotLg2: number;
   private readonly hardwareUpdating: boolean;
+  private readonly tinyTopLevel: number;
 
   constructor(configuration: Configuration, memory: PhysicalMemory, options: RiscvOptions = {}) {
     const is32 = configuration.format === "riscv32";
@@ -58,12 +59,16 @@ export class RiscvWalker extends TableWalker {
     this.is32 = is32;
     this.napotLg2 = configuration.svnapot && !is32 ? (configuration.tiny?.contiguousLg2 ?? NAPOT_LG2) : 0;
     this.hardwareUpdating = hardwareUpdating;
+    this.tinyTopLevel = tinyTopLevelOf(configuration);
   }
 
   /** MODE 8, 9, 10 are Sv39, Sv48, Sv57; with SXL = 1, MODE 8 is Sv32. */
   protected override topLevelOf(mode: number): number {
-    if (this.is32) return mode === 8 ? 1 : NO_TABLE;
-    return mode >= 8 && mode <= 10 ? mode - 6 : NO_TABLE;
+    const topLevel = this.is32 ? mode - 7 : mode - 6;
+    const tinySv32 = this.is32 && this.tinyTopLevel !== NO_TABLE && mode === 8;
+    if (topLevel === this.tinyTopLevel || tinySv32) return this.tinyTopLevel;
+    const legal = this.is32 ? topLevel === 1 : topLevel >= 2 && topLevel <= 4;
+    return legal ? topLevel : NO_TABLE;
   }
 
   protected override decode(level: number, rawLow: number, rawHigh: number): Decoded {

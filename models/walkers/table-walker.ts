@@ -3,6 +3,7 @@
  * stop or go to the table below. What an item means is each architecture's own file.
  */
 
+import type { Configuration } from "../configuration.js";
 import {
   type PhysicalMemory,
   type SweepVisitor,
@@ -27,6 +28,14 @@ export type Decoded = WalkResultCode | typeof Pointer;
 
 /** What `topLevelOf` answers for a mode that names no table. */
 export const NO_TABLE = -1;
+
+/**
+ * A tiny geometry may have a number of levels that no mode of its architecture names: then the mode that the
+ * architecture's formula gives for `topLevel` is legal too. `NO_TABLE` with the architecture's own geometry.
+ */
+export function tinyTopLevelOf(configuration: Configuration): number {
+  return configuration.tiny === undefined ? NO_TABLE : configuration.topLevel;
+}
 
 /** What an item allows, as bits. */
 export const Rights = { read: 1, write: 2, execute: 4, all: 7 } as const;

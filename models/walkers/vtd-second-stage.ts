@@ -3,7 +3,7 @@
  * translation) and §9.8 (paging entries), with second-stage I/O read/write permission and EMTE off.
  */
 import type { Configuration } from "../configuration.js";
-import { type Decoded, NO_TABLE, Pointer, Rights, TableWalker } from "./table-walker.js";
+import { type Decoded, NO_TABLE, Pointer, Rights, TableWalker, tinyTopLevelOf } from "./table-walker.js";
 import { type PhysicalMemory, WalkResult } from "./walker.js";
 import { highMask, isAligned, lowMask } from "./words.js";
 
@@ -31,6 +31,7 @@ export class VtdSecondStageWalker extends TableWalker {
   private readonly leafReservedHigh: number;
   /** Bit n: a leaf may stand at level n. */
   private readonly leafLevels: number;
+  private readonly tinyTopLevel: number;
 
   constructor(configuration: Configuration, memory: PhysicalMemory) {
     super(memory, {
@@ -43,6 +44,7 @@ export class VtdSecondStageWalker extends TableWalker {
       accessedDirtyBits: A | D,
       dirtyBit: D,
     });
+    this.tinyTopLevel = tinyTopLevelOf(configuration);
     const oaWidthLg2 = configuration.oaWidthLg2;
     const snoopReserved = configuration.forceCoherence ? 0 : SNP;
     this.leafReservedLow = (ADDRESS_LOW & ~lowMask(oaWidthLg2)) | snoopReserved;
@@ -57,7 +59,8 @@ export class VtdSecondStageWalker extends TableWalker {
 
   /** AGAW 1, 2, 3 are three, four and five levels. */
   protected override topLevelOf(mode: number): number {
-    return mode >= 1 && mode <= 3 ? mode + 1 : NO_TABLE;
+    const topLevel = mode + 1;
+    return (topLevel >= 2 && topLevel <= 4) || topLevel === this.tinyTopLevel ? topLevel : NO_TABLE;
   }
 
   protected override decode(level: number, rawLow: number, rawHigh: number): Decoded {

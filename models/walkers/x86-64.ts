@@ -3,7 +3,7 @@
  * Programmer's Manual vol. 2 §5.3–5.4; Intel SDM vol. 3 §4.5; Intel VT-d specification §3.6.
  */
 import type { Configuration } from "../configuration.js";
-import { type Decoded, NO_TABLE, Pointer, Rights, TableWalker } from "./table-walker.js";
+import { type Decoded, NO_TABLE, Pointer, Rights, TableWalker, tinyTopLevelOf } from "./table-walker.js";
 import { type PhysicalMemory, WalkResult } from "./walker.js";
 import { highMask, isAligned, lowMask } from "./words.js";
 
@@ -28,6 +28,7 @@ const LEAF_LEVEL_MAX = 2;
 export class X8664Walker extends TableWalker {
   private readonly leafReservedLow: number;
   private readonly leafReservedHigh: number;
+  private readonly tinyTopLevel: number;
 
   constructor(configuration: Configuration, memory: PhysicalMemory) {
     super(memory, {
@@ -41,13 +42,15 @@ export class X8664Walker extends TableWalker {
       accessedDirtyBits: A | D,
       dirtyBit: D,
     });
+    this.tinyTopLevel = tinyTopLevelOf(configuration);
     this.leafReservedLow = ADDRESS_LOW & ~lowMask(configuration.oaWidthLg2);
     this.leafReservedHigh = ADDRESS_HIGH & ~highMask(configuration.oaWidthLg2) & ~this.encryptionHigh;
   }
 
-  /** The mode is the number of levels. */
+  /** The mode is the number of levels, four or five. */
   protected override topLevelOf(mode: number): number {
-    return mode === 4 || mode === 5 ? mode - 1 : NO_TABLE;
+    const topLevel = mode - 1;
+    return topLevel === 3 || topLevel === 4 || topLevel === this.tinyTopLevel ? topLevel : NO_TABLE;
   }
 
   protected override decode(level: number, rawLow: number, rawHigh: number): Decoded {
