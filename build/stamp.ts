@@ -5,37 +5,65 @@
  * instead of 650 for 256 pages). Here each stamp is one module in which those calls are to constants. It works on
  * emitted JavaScript and keeps source maps, so stack traces name the one source.
  */
-import { readFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
-import { build, type Plugin } from "esbuild";
+import { pathToFileURL } from "node:url";
+import { build, type Plugin, transform } from "esbuild";
 import type { Stamp } from "./stamps.js";
 
 /** Modules with an identity that all stamps share: their classes meet across formats. */
 const SHARED = /\/impl\/(errors|words|memory\/[a-z-]+)\.js$/;
 
-/** Writes `<dist>/impl/stamps/<name>.<variant>.stamp.js`. */
+/** Objects that only name numbers: the numbers are folded in. */
+const CODES = ["Status", "EntryKind", "Prot", "GatherPolicy"];
+
+/** Writes `<dist>/impl/stamps/<name>.<variant>.stamp.js` and its source map. */
 export async function writeStamp(dist: string, stamp: Stamp): Promise<void> {
   const impl = join(dist, "impl");
-  await build({
+  const file = join(impl, "stamps", `${stamp.name}.${stamp.variant}.stamp.js`);
+  const bundled = await bundle(impl, file, stamp);
+  const folded = await transform(withConst(bundled), { loader: "js", sourcemap: true, sourcefile: file });
+  const header = `// ${stamp.name}, ${stamp.variant}: stamped from impl/; change the source, not this file.`;
+  const map = JSON.parse(folded.map);
+  map.mappings = `;${map.mappings}`;
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, `${header}\n${folded.code}//# sourceMappingURL=${file.split("/").at(-1)}.map\n`);
+  await writeFile(`${file}.map`, JSON.stringify(map));
+}
+
+async function bundle(impl: string, outfile: string, stamp: Stamp): Promise<string> {
+  const constants = { ...(await literalConstants(impl, stamp)), ...(await codes(impl)) };
+  const result = await build({
     entryPoints: [join(impl, "stamp/stamp.js")],
-    outfile: join(impl, "stamps", `${stamp.name}.${stamp.variant}.stamp.js`),
+    outfile,
+    write: false,
     bundle: true,
     format: "esm",
     platform: "neutral",
     target: "es2022",
-    sourcemap: "linked",
-    sourcesContent: true,
-    minifySyntax: true,
-    legalComments: "none",
+    sourcemap: "inline",
     logLevel: "warning",
-    banner: {
-      js: `// ${stamp.name}, ${stamp.variant}: stamped from impl/; change the source, not this file.`,
-    },
-    plugins: [stampPlugin(impl, stamp)],
+    minifySyntax: true,
+    define: constants,
+    plugins: [stampPlugin(impl, stamp, [...Object.keys(constants), ...CODES])],
   });
+  return result.outputFiles[0].text;
 }
 
-function stampPlugin(impl: string, stamp: Stamp): Plugin {
+/**
+ * The bundler makes every top-level `const` a `var`, and function declarations can be assigned to as well: the JIT
+ * would check each call's target. As constants, calls are to known functions.
+ */
+function withConst(source: string): string {
+  return source
+    .replace(/^var (?=\w+ = )/gm, "const ")
+    .replace(
+      /^(function\*? )(\w+)(?=\()/gm,
+      (_, keyword: string, name: string) => `const ${name} = ${keyword.trim()} `,
+    );
+}
+
+function stampPlugin(impl: string, stamp: Stamp, folded: readonly string[]): Plugin {
   const format = join(impl, "formats", `${stamp.format}.js`);
   const variant = join(impl, "engine/variants", `${stamp.variant}.js`);
   return {
@@ -53,7 +81,11 @@ function stampPlugin(impl: string, stamp: Stamp): Plugin {
       });
       builder.onLoad({ filter: /\/formats\/[^/]+\.js$/ }, async ({ path }) => {
         const source = await readFile(path, "utf8");
-        return { contents: path === format ? withConstants(source, stamp) : source, loader: "js" };
+        const own = path === format ? withConstants(source, stamp) : source;
+        return { contents: withoutImports(own, CODES), loader: "js" };
+      });
+      builder.onLoad({ filter: /\/impl\/(engine\/[^/]+|options|page-table)\.js$/ }, async ({ path }) => {
+        return { contents: withoutImports(await readFile(path, "utf8"), folded), loader: "js" };
       });
     },
   };
@@ -71,4 +103,38 @@ function withConstants(source: string, stamp: Stamp): string {
     replaced = replaced.replace(pattern, JSON.stringify(value));
   }
   return replaced;
+}
+
+/** The format's constants that are numbers, strings or booleans, as source text, for folding into the engine. */
+async function literalConstants(impl: string, stamp: Stamp): Promise<Record<string, string>> {
+  const source = withConstants(await readFile(join(impl, "formats", `${stamp.format}.js`), "utf8"), stamp);
+  const constants: Record<string, string> = {};
+  for (const [, name, value] of source.matchAll(/^export const (\w+) = (-?\d+|true|false|"[^"]*");$/gm)) {
+    if (name !== "name") constants[name] = value;
+  }
+  return constants;
+}
+
+/** `Status.OK` and the like, with the number that each stands for. */
+async function codes(impl: string): Promise<Record<string, string>> {
+  const files = ["errors.js", "formats/format.js", "memory/gather.js"];
+  const constants: Record<string, string> = {};
+  for (const file of files) {
+    const module: Record<string, unknown> = await import(pathToFileURL(join(impl, file)).href);
+    for (const name of CODES) {
+      for (const [member, value] of Object.entries(module[name] ?? {})) {
+        constants[`${name}.${member}`] = JSON.stringify(value);
+      }
+    }
+  }
+  return constants;
+}
+
+/** Leaves names that are folded out of the imports: unbound, they become their values. */
+function withoutImports(source: string, names: readonly string[]): string {
+  return source.replace(/^import \{([^}]*)\} from "(\.[^"]+)";$/gm, (_, list: string, from: string) => {
+    const kept = list.split(",").filter((name) => !names.includes(name.trim()));
+    // The line count and the positions on other lines stay as they were, for the source map.
+    return `import {${kept.join(",")}} from "${from}";`;
+  });
 }

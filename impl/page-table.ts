@@ -274,7 +274,7 @@ export class PageTable {
     if (offset < 0n || offset >= BigInt(this.memory.capacityBytes) || (offset & 4095n) !== 0n) {
       throw new PageTableError("INVALID_OPTION", `the root ${hex(root)} is not a frame of the table memory`);
     }
-    return Number(offset) / 4;
+    return Number(offset >> 2n) | 0;
   }
 
   #checkAlive(): void {

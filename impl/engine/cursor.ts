@@ -17,6 +17,7 @@ import {
   below,
   itemAt,
   itemMask,
+  itemWordsLg2,
   levelLg2,
   offsetMaskHigh,
   offsetMaskLow,
@@ -66,7 +67,7 @@ export class Cursor {
 
   /** The item of this entry that translates an address inside it. */
   itemOf(low: number, high: number): number {
-    const index = shiftRightLow(low, high, levelLg2(this.level)) & (this.itemsWords / itemWords - 1);
+    const index = shiftRightLow(low, high, levelLg2(this.level)) & ((this.itemsWords >> itemWordsLg2) - 1);
     return this.item + index * itemWords;
   }
 

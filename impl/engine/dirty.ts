@@ -65,7 +65,7 @@ function cleanEntry(domain: Domain, cursor: Cursor): void {
     if (isDirty(words[item])) storeWord(domain, words, item, cleaned(words[item]));
   }
   if (domain.cleaner !== undefined) {
-    domain.clean(cursor.item, (cursor.itemsWords / itemWords) * itemBytes);
+    domain.clean(cursor.item, cursor.itemsWords * 4);
   }
 }
 

@@ -126,7 +126,7 @@ export class Domain {
   /** A zeroed table, or NO_FRAME. */
   allocateTable(): number {
     const table = this.memory.allocate(frameLg2);
-    if (table !== NO_FRAME && this.cleaner !== undefined) this.clean(table, 2 ** frameLg2);
+    if (table !== NO_FRAME && this.cleaner !== undefined) this.clean(table, 1 << frameLg2);
     return table;
   }
 

@@ -3,6 +3,8 @@ import { granuleLg2, itemWords, leafLevelMax, tableBitsLg2 } from "../stamp/form
 
 export const itemsPerTable = 1 << tableBitsLg2;
 export const itemMask = itemsPerTable - 1;
+/** log2 of `itemWords`: word counts become item counts by a shift, for a division would be one of doubles. */
+export const itemWordsLg2 = itemWords >> 1;
 
 /** log2 of the bytes that one item of a level translates. */
 export function levelLg2(level: number): number {
@@ -17,12 +19,13 @@ export function levelOfSize(sizeLg2: number): number {
 
 /** The low 32 bits of an unsigned 64-bit number shifted right by 0 to 63. */
 export function shiftRightLow(low: number, high: number, by: number): number {
-  return by < 32 ? (low >>> by) | ((high << 1) << (31 - by)) : high >>> (by - 32);
+  // Without "| 0" the two branches differ in signedness, and the JIT would join them as doubles.
+  return by < 32 ? (low >>> by) | ((high << 1) << (31 - by)) : (high >>> (by - 32)) | 0;
 }
 
 /** Bits 63:32 of a small number (below 2^31) shifted left by 0 to 63. */
 export function shiftLeftHigh(value: number, by: number): number {
-  return by < 32 ? (value >>> 1) >>> (31 - by) : value << (by - 32);
+  return by < 32 ? ((value >>> 1) >>> (31 - by)) | 0 : value << (by - 32);
 }
 
 /** Bits 31:0 of the same. */

@@ -30,6 +30,7 @@ import {
   itemAt,
   itemMask,
   itemsPerTable,
+  itemWordsLg2,
   levelLg2,
   levelOfSize,
   offsetMaskHigh,
@@ -40,7 +41,7 @@ import {
   trailingZeros,
 } from "./geometry.js";
 import { grow } from "./grow.js";
-import { cleanTableItem, itemBytes, linkTable } from "./items.js";
+import { cleanTableItem, linkTable } from "./items.js";
 import { beyondTop } from "./lookup.js";
 import { alignmentStatus, largestSizeLg2, nextLargerSizeLg2, wholePages } from "./page-size.js";
 
@@ -197,12 +198,12 @@ function mapRuns(
   sizesHigh: number,
   gather: Gather,
 ): Status {
-  let iovaLow = startLow;
-  let iovaHigh = startHigh;
-  let paLow = startPaLow;
-  let paHigh = startPaHigh;
-  let remainingLow = lengthLow;
-  let remainingHigh = lengthHigh;
+  let iovaLow = startLow | 0;
+  let iovaHigh = startHigh | 0;
+  let paLow = startPaLow | 0;
+  let paHigh = startPaHigh | 0;
+  let remainingLow = lengthLow | 0;
+  let remainingHigh = lengthHigh | 0;
   let table = NO_FRAME;
   let tableLevel = -1;
   do {
@@ -323,43 +324,69 @@ function storeLeaves(
   const strideLg2 = levelLg2(level) + addressShift + contiguousLg2;
   const strideLow = shiftLeftLow(1, strideLg2);
   const strideHigh = shiftLeftHigh(1, strideLg2);
-  const carryMask = strideLg2 < 32 ? -1 << strideLg2 : 0;
+  const carryMask = strideLg2 < 32 ? -1 << strideLg2 : -1;
+  const carry = strideLg2 < 32 ? 1 : 0;
   const perEntry = itemWords << contiguousLg2;
   const end = first + leaves * perEntry;
-  let low = firstLow;
-  let high = firstHigh;
-  let item = first;
-  while (item < end) {
-    const entryEnd = item + perEntry;
-    for (let at = item; at < entryEnd; at += itemWords) {
-      if (kindOf(words[at], level) === EntryKind.Empty) continue;
-      const index = (at - first) / itemWords;
-      if (!removeEmptySubtree(domain, at, level, index, iovaLow, iovaHigh, gather)) {
-        cleanRun(domain, first, item);
-        return (item - first) / perEntry;
-      }
+  // "| 0" says that these are integers: the JIT would box a parameter that is changed in a loop in every turn.
+  let low = firstLow | 0;
+  let high = firstHigh | 0;
+  let item = first | 0;
+  for (;;) {
+    while (item < end && isFree(words, item, perEntry, level)) {
+      const entryEnd = item + perEntry;
+      do {
+        if (itemWords === 2) storeWord(domain, words, item + 1, high);
+        storeWord(domain, words, item, low);
+        item += itemWords;
+      } while (contiguous !== "none" && item < entryEnd);
+      low = (low + strideLow) | 0;
+      // The address field carries into the high word exactly when its own bits in the low word become 0.
+      high = (high + strideHigh + ((low & carryMask) === 0 ? carry : 0)) | 0;
     }
-    for (; item < entryEnd; item += itemWords) {
-      if (itemWords === 2) storeWord(domain, words, item + 1, high);
-      storeWord(domain, words, item, low);
-    }
-    low = (low + strideLow) | 0;
-    high = (high + strideHigh) | 0;
-    // The address field carried into the high word exactly when its own bits in the low word became 0.
-    if (strideLow !== 0 && (low & carryMask) === 0) high = (high + 1) | 0;
+    if (item >= end) break;
+    if (!clearWay(domain, item, perEntry, level, (item - first) >> itemWordsLg2, iovaLow, iovaHigh, gather))
+      break;
   }
-  cleanRun(domain, first, end);
-  return leaves;
+  if (domain.cleaner !== undefined) cleanRun(domain, first, item);
+  return (item - first) >> (itemWordsLg2 + contiguousLg2);
+}
+
+/** Whether every item of an entry is empty. */
+function isFree(words: Int32Array, item: number, perEntry: number, level: number): boolean {
+  if (kindOf(words[item], level) !== EntryKind.Empty) return false;
+  if (contiguous === "none") return true;
+  for (let at = item + itemWords; at < item + perEntry; at += itemWords) {
+    if (kindOf(words[at], level) !== EntryKind.Empty) return false;
+  }
+  return true;
 }
 
 /** Incoherent domains: the leaves of one table are cleaned together. */
 function cleanRun(domain: Domain, first: number, end: number): void {
-  if (domain.cleaner !== undefined && end > first) {
-    domain.clean(first, ((end - first) / itemWords) * itemBytes);
-  }
+  if (end > first) domain.clean(first, (end - first) * 4);
 }
 
-/** Clears the way for a leaf where a table stands that holds no leaf. False: something is mapped there. */
+/** Clears the way for a leaf entry, item by item. False: something is mapped there. */
+function clearWay(
+  domain: Domain,
+  first: number,
+  perEntry: number,
+  level: number,
+  itemsFromStart: number,
+  startLow: number,
+  startHigh: number,
+  gather: Gather,
+): boolean {
+  let items = itemsFromStart;
+  for (let item = first; item < first + perEntry; item += itemWords, items++) {
+    if (kindOf(domain.words[item], level) === EntryKind.Empty) continue;
+    if (!removeEmptySubtree(domain, item, level, items, startLow, startHigh, gather)) return false;
+  }
+  return true;
+}
+
+/** Removes a table that holds no leaf, with all below it. False: something is mapped there. */
 function removeEmptySubtree(
   domain: Domain,
   item: number,

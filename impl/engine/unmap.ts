@@ -12,6 +12,7 @@ import {
   itemAt,
   itemMask,
   itemsPerTable,
+  itemWordsLg2,
   levelLg2,
   offsetMaskHigh,
   offsetMaskLow,
@@ -43,8 +44,8 @@ export function unmap(
   if (domain.inputRangeStatus(firstLow, firstHigh, lastLow, lastHigh) !== Status.OK) return;
   const words = domain.words;
   const topLevel = domain.topLevel;
-  let low = firstLow;
-  let high = firstHigh;
+  let low = firstLow | 0;
+  let high = firstHigh | 0;
   let leafLevels = 0;
   let tableLevels = 0;
   let going = true;
@@ -73,7 +74,7 @@ export function unmap(
     item = domain.clearedEnd;
     if (item === start) break;
     leafLevels |= 1 << level;
-    const items = (item - start) / itemWords;
+    const items = (item - start) >> itemWordsLg2;
     const bytesLow = shiftLeftLow(items, lg2);
     high = (high + shiftLeftHigh(items, lg2) + ((low + bytesLow) >>> 0 < bytesLow >>> 0 ? 1 : 0)) | 0;
     low = (low + bytesLow) | 0;
@@ -112,7 +113,7 @@ function clearLeaves(
   high: number,
 ): boolean {
   const words = domain.words;
-  let item = first;
+  let item = first | 0;
   let going = true;
   // Only a first entry can be entered in its middle: every other one begins where the one before ended.
   if (!beginsEntry(domain, item, level, lg2, low, high)) {
@@ -136,7 +137,7 @@ function clearLeaves(
     }
   }
   if (domain.cleaner !== undefined && item > first) {
-    domain.clean(first, ((item - first) / itemWords) * itemBytes);
+    domain.clean(first, (item - first) * 4);
   }
   domain.clearedEnd = item;
   return going;

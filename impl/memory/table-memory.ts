@@ -97,7 +97,7 @@ export class TableMemory {
         "allocatableFromBytes: a multiple of 4096 inside the buffer",
       );
     }
-    this.#fresh = fresh / 4;
+    this.#fresh = fresh >>> 2;
   }
 
   get capacityBytes(): number {
@@ -126,7 +126,7 @@ export class TableMemory {
     let word = this.#free[frameLg2];
     if (word !== NO_FRAME) {
       this.#free[frameLg2] = this.#next[this.#unitOf(word)];
-      this.words.fill(0, word, word + 2 ** (frameLg2 - 2));
+      this.words.fill(0, word, word + wordsOf(frameLg2));
     } else {
       word = this.#allocateFresh(frameLg2);
       if (word === NO_FRAME) return NO_FRAME;
@@ -199,7 +199,7 @@ export class TableMemory {
     const frameLg2 = state & STATE_SIZE;
     this.#state[unit] = 0;
     this.#quarantined--;
-    if (this.#poison) this.words.fill(POISON, word, word + 2 ** (frameLg2 - 2));
+    if (this.#poison) this.words.fill(POISON, word, word + wordsOf(frameLg2));
     this.#pushFree(word, frameLg2);
     this.observer?.released(word, frameLg2);
   }
@@ -215,11 +215,11 @@ export class TableMemory {
       throw new PageTableError("INVALID_OPTION", `this table memory has no frames of 2^${frameLg2} bytes`);
     }
     // Alignment is of the physical address, of which the base is a part.
-    const baseWords = (this.baseLow >>> 2) & (2 ** (FRAME_LG2_MAX - 2) - 1);
-    const size = 2 ** (frameLg2 - 2);
+    const baseWords = (this.baseLow >>> 2) & (wordsOf(FRAME_LG2_MAX) - 1);
+    const size = wordsOf(frameLg2);
     let fresh = this.#fresh;
     for (let lg2 = this.#unitLg2; lg2 < frameLg2; lg2++) {
-      const step = 2 ** (lg2 - 2);
+      const step = wordsOf(lg2);
       if (((fresh + baseWords) & step) === 0) continue;
       if (fresh + step > this.words.length) return this.#split(frameLg2);
       this.#pushFree(fresh, lg2);
@@ -237,12 +237,17 @@ export class TableMemory {
       const word = this.#free[lg2];
       if (word === NO_FRAME) continue;
       this.#free[lg2] = this.#next[this.#unitOf(word)];
-      for (let half = lg2 - 1; half >= frameLg2; half--) this.#pushFree(word + 2 ** (half - 2), half);
-      this.words.fill(0, word, word + 2 ** (frameLg2 - 2));
+      for (let half = lg2 - 1; half >= frameLg2; half--) this.#pushFree(word + wordsOf(half), half);
+      this.words.fill(0, word, word + wordsOf(frameLg2));
       return word;
     }
     return NO_FRAME;
   }
+}
+
+/** 32-bit words of a frame. A shift, not a power: powers are doubles, and would make every index one. */
+function wordsOf(frameLg2: number): number {
+  return 1 << (frameLg2 - 2);
 }
 
 function checkPlace(base: bigint, capacityBytes: number, unitLg2: number): void {
