@@ -90,8 +90,8 @@ function drawDraft(draws: Draws, state: GeneratorState, space: Space, sizesLg2: 
 function drawSize(draws: Draws, state: GeneratorState, space: Space, sizesLg2: readonly number[]): number {
   const kind = draws.below(16);
   const count = sizesLg2.length;
-  if (kind < 5 || count === 1) return sizesLg2[0];
-  if (kind < 10) return sizesLg2[draws.below(Math.min(count, 10))];
+  if (kind < 4 || count === 1) return sizesLg2[0];
+  if (kind < 10) return sizesLg2[1 + draws.below(Math.min(count - 1, 9))];
   // A leaf above the reach of the present top makes a growing one grow, and can never fit a fixed one.
   const anyLevel = kind === 15 && draws.below(8) === 0;
   const reach = anyLevel ? space.widthLg2 : Math.min(spanLg2(space, state.topLevel), space.widthLg2);

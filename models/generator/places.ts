@@ -65,7 +65,11 @@ export function probedAddress(draws: Draws, state: GeneratorState, space: Space)
   const kind = runs.length === 0 ? 12 + draws.below(4) : draws.below(16);
   if (kind === 12) return freshAddress(draws, state, space);
   if (kind === 13) return canonical(space, -1n);
-  if (kind === 14) return powersOfTwo[reachLg2(space, state.topLevel)] - BigInt(draws.below(2));
+  if (kind === 14) {
+    // The last byte that the present top reaches, or the first beyond it.
+    const end = powersOfTwo[reachLg2(space, state.topLevel)];
+    return draws.below(2) === 0 ? end - 1n : end & (powersOfTwo[64] - 1n);
+  }
   if (kind === 15) return invalidAddress(draws, space);
   const run = runs[draws.below(runs.length)];
   if (kind === 10) return endOf(run) & (powersOfTwo[64] - 1n);
