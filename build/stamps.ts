@@ -28,6 +28,7 @@ const SOURCES: readonly Source[] = [
       name: "amdv1-mock",
       granuleLg2: 11,
       topLevelMax: 4,
+      leafLevelMax: 3,
       vaWidthMaxLg2: 56,
       oaWidthMaxLg2: 51,
       growsTop: false,

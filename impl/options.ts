@@ -170,7 +170,8 @@ function topLevelOf(options: AnyOptions): number {
   }
   checkInteger("topLevel", wanted, 0, 7);
   if (wanted < topLevelMin || wanted > topLevelMax) {
-    fail("UNSUPPORTED_OPTION", `topLevel: ${topLevelMin} to ${topLevelMax}, not ${wanted}`);
+    const code = features.topLevelIsValue ? "INVALID_OPTION" : "UNSUPPORTED_OPTION";
+    fail(code, `topLevel: ${topLevelMin} to ${topLevelMax}, not ${wanted}`);
   }
   return wanted;
 }

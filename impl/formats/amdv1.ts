@@ -39,6 +39,7 @@ export const tracksDirty = true;
 export const growsTop: boolean = true;
 export const features: FormatFeatures = {
   topLevelDefault: 2,
+  topLevelIsValue: true,
   widthNamesTop: false,
   vaWidthDefaultLg2: 64,
   signExtended: false,
@@ -93,9 +94,10 @@ export function executable(_low: number, _high: number): boolean {
   return true;
 }
 
-/** Every power of two below 2^52 except 512 GiB (two level-3 items): an erratum forbids it. */
+/** Every power of two that the leaf levels hold, below 2^52, except 2^39 (an erratum forbids 512 GiB). */
 export function offersSize(sizeLg2: number, _flags: number): boolean {
-  return sizeLg2 >= granuleLg2 && sizeLg2 < oaWidthMaxLg2 && sizeLg2 !== 39;
+  const end = granuleLg2 + (leafLevelMax + 1) * tableBitsLg2;
+  return sizeLg2 >= granuleLg2 && sizeLg2 < end && sizeLg2 < oaWidthMaxLg2 && sizeLg2 !== 39;
 }
 
 export function leafAttributesLow(_prot: number, _flags: number): number {

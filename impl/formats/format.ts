@@ -84,6 +84,8 @@ export interface FormatFeatures {
   readonly widthNamesTop: boolean;
   /** The input width where the options name none, for such a format. */
   readonly vaWidthDefaultLg2: number;
+  /** A top level that no table has is an illegal value; for other formats, one that is not offered. */
+  readonly topLevelIsValue?: true;
   /** Input addresses may be sign-extended. */
   readonly signExtended: boolean;
   readonly incoherent: boolean;
