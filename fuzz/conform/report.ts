@@ -1,0 +1,155 @@
+/** Results as lines that a person reads. */
+import type { CreationDeviation } from "./creates.js";
+import { DEVIATIONS, type DeviationName } from "./deviations.js";
+import { hex } from "./outcome.js";
+import type { CaseResult } from "./replay.js";
+import { agrees, type CasesResult, type CreationsResult, type FileResult } from "./run-file.js";
+import type { VectorOp } from "./vector.js";
+
+const DESCRIPTIONS: Readonly<Record<DeviationName, string>> = {
+  "dirty-report-inexact":
+    "the dirty log leaves out the last item of a contiguous entry, or goes past a page's end",
+  "lookup-outside-range": "a lookup outside the input range gives an error number",
+  "empty-unmap-gathered": "unmapping nothing widens a gather",
+  "range-ends-in-hole": "a range may end in the non-canonical hole",
+  "one-page-ignores-sizes": "a one-page map ignores the allowed page sizes",
+  "output-end-unchecked": "only the first output address is checked",
+  "encryption-bit-in-address": "an output address may hold the encryption bit, and loses it",
+  "hole-aliases-lower-half": "the end of the hole is taken for the lower half",
+  "beyond-present-top": "a range that reaches beyond the present top is refused whole",
+  "refused-after-building": "levels are built for a map that is then refused",
+  "overhang-keeps-table": "a table stays where the range ended inside its last entry",
+  "dirty-gather-ignores-no-gaps": "the dirty log's gather covers gaps",
+};
+
+const CREATION_DESCRIPTIONS: Readonly<Record<CreationDeviation, string>> = {
+  "no-room-to-grow-refused": "AMDv1 is refused when it has no room to grow",
+  "width-below-top-out-of-memory": "x86-64 with a width below one item of the top: out of memory",
+  "no-page-size-accepted": "AMDv1 is created without a page size",
+  "encryption-bit-in-address": "sizes above the encryption bit are offered",
+  inexpressible: "the options here cannot say it",
+};
+
+/** A line per file, the deviations met, and for each file that differs its first difference. */
+export function formatReport(results: readonly FileResult[]): string {
+  const lines = [...results.map(fileLine), ...totalLines(results)];
+  for (const result of results) {
+    if (agrees(result)) continue;
+    lines.push("", ...(result.kind === "cases" ? caseDifference(result) : creationDifferences(result)));
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+function fileLine(result: FileResult): string {
+  const name = result.kind === "cases" ? `${result.format} ${result.configuration}` : "creations";
+  const deviated =
+    result.kind === "cases" ? result.deviated : result.creations - result.matched - result.failed;
+  const verdict = agrees(result) ? "agrees" : "DIFFERS";
+  return `${name.padEnd(32)} ${counts(result.matched, deviated, result.failed)}  ${verdict}`;
+}
+
+function counts(matched: number, deviated: number, failed: number): string {
+  return `${String(matched).padStart(5)} match ${String(deviated).padStart(4)} deviate ${String(failed).padStart(4)} differ`;
+}
+
+function totalLines(results: readonly FileResult[]): readonly string[] {
+  const lines: string[] = [];
+  const files = results.filter((result) => result.kind === "cases");
+  if (files.length > 0) {
+    const sum = (count: (result: CasesResult) => number): number =>
+      files.reduce((total, result) => total + count(result), 0);
+    const total = `${files.length} configurations, ${sum((result) => result.cases)} cases`;
+    lines.push(
+      "",
+      `${total.padEnd(32)} ${counts(
+        sum((result) => result.matched),
+        sum((result) => result.deviated),
+        sum((result) => result.failed),
+      )}`,
+    );
+  }
+  for (const [name, number] of Object.entries(DEVIATIONS)) lines.push(...deviationLine(files, name, number));
+  for (const result of results) {
+    if (result.kind === "cases") continue;
+    for (const [name, count] of result.deviations) {
+      lines.push(
+        `  creations  ${name.padEnd(29)} ${String(count).padStart(4)}  ${CREATION_DESCRIPTIONS[name]}`,
+      );
+    }
+  }
+  return lines;
+}
+
+function deviationLine(files: readonly CasesResult[], name: string, number: number): readonly string[] {
+  let cases = 0;
+  let operations = 0;
+  for (const { deviations } of files) {
+    for (const [met, count] of deviations) {
+      if (met !== name) continue;
+      cases += count.cases;
+      operations += count.operations;
+    }
+  }
+  if (cases === 0) return [];
+  const description = new Map<string, string>(Object.entries(DESCRIPTIONS)).get(name) ?? "";
+  const where = `${String(operations).padStart(4)} in ${String(cases).padStart(4)} cases`;
+  return [`  deviation ${String(number).padStart(2)}  ${name.padEnd(28)} ${where}  ${description}`];
+}
+
+function caseDifference(result: CasesResult): readonly string[] {
+  const where = `${result.format} ${result.configuration}`;
+  const lines: string[] = [];
+  const { failure } = result.creation;
+  if (failure !== undefined) {
+    lines.push(`${where}: creation: ${failure.field}: expected ${failure.expected}, got ${failure.got}`);
+  }
+  if (result.firstFailure !== undefined) lines.push(...failureLines(result.file, where, result.firstFailure));
+  return lines;
+}
+
+/** One failing case: which, where in it, expected and got, and the tables item by item. */
+function failureLines(file: string, where: string, result: CaseResult): readonly string[] {
+  const { failure } = result;
+  if (failure === undefined) return [];
+  const name = result.name === undefined ? "" : ` "${result.name}"`;
+  const lines = [`${where}: seed ${result.seed}${name} (${file}:${result.line})`];
+  lines.push(
+    failure.op === undefined
+      ? "  after the last operation"
+      : `  op ${failure.opIndex}: ${describeOperation(failure.op)}`,
+  );
+  lines.push(`  ${failure.field}`, `    expected  ${failure.expected}`, `    got       ${failure.got}`);
+  if (failure.tableDiff.length > 0) {
+    lines.push("  the tables after the last operation:");
+    for (const line of failure.tableDiff) lines.push(`    ${line}`);
+  }
+  return lines;
+}
+
+function creationDifferences(result: CreationsResult): readonly string[] {
+  return result.failures.map(({ line, format, failure }) => {
+    const text = `${result.file}:${line}: ${format}`;
+    return `${text}: ${failure?.field}: expected ${failure?.expected}, got ${failure?.got}`;
+  });
+}
+
+/** An operation in one line, without what was recorded of it. */
+export function describeOperation(op: VectorOp): string {
+  switch (op.op) {
+    case "map":
+    case "map_range": {
+      const fail = op.failAlloc === 0 ? "" : `, allocation ${op.failAlloc} fails`;
+      return `${op.op} ${hex(op.iova)} → ${hex(op.pa)} length ${hex(op.len)} prot ${op.prot}${fail}`;
+    }
+    case "unmap":
+      return `unmap ${hex(op.iova)} length ${hex(op.len)}`;
+    case "unmap_fast":
+      return `unmap_fast ${hex(op.iova)} length ${hex(op.len)}${op.queued ? ", queued" : ""}`;
+    case "sync":
+      return op.queued ? "sync, queued" : "sync";
+    case "rcd":
+      return `read ${op.noClear ? "" : "and clear "}dirty ${hex(op.iova)} length ${hex(op.len)}`;
+    default:
+      return `${op.op} ${hex(op.iova)}`;
+  }
+}

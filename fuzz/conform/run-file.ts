@@ -1,0 +1,120 @@
+/** Runs one vector file, of cases or of creations, and sums up. */
+import { type CreationDeviation, type CreationResult, replayCreation } from "./creates.js";
+import type { DeviationName } from "./deviations.js";
+import { type CaseResult, Replay, unreplayable } from "./replay.js";
+import type { Creation, VectorCase } from "./vector.js";
+import { openVectorFile, VectorFileError } from "./vector-file.js";
+
+export interface DeviationCount {
+  readonly cases: number;
+  readonly operations: number;
+}
+
+/** What became of one file of cases. */
+export interface CasesResult {
+  readonly kind: "cases";
+  readonly file: string;
+  readonly format: string;
+  readonly configuration: string;
+  /** Whether the table of the header is made as recorded. */
+  readonly creation: CreationResult;
+  readonly cases: number;
+  /** Cases that met no deviation and agree in full. */
+  readonly matched: number;
+  /** Cases that agree but for deviations. */
+  readonly deviated: number;
+  readonly failed: number;
+  readonly deviations: ReadonlyMap<DeviationName, DeviationCount>;
+  readonly firstFailure: CaseResult | undefined;
+}
+
+/** What became of one file of creations. */
+export interface CreationsResult {
+  readonly kind: "creations";
+  readonly file: string;
+  readonly creations: number;
+  readonly matched: number;
+  readonly failed: number;
+  readonly deviations: ReadonlyMap<CreationDeviation, number>;
+  readonly failures: readonly CreationResult[];
+}
+
+export type FileResult = CasesResult | CreationsResult;
+
+/** Whether nothing differs but by known deviations. */
+export function agrees(result: FileResult): boolean {
+  return result.failed === 0 && (result.kind === "creations" || result.creation.failure === undefined);
+}
+
+/**
+ * Replays a vector file on the implementation.
+ * @throws VectorFileError where the file is no vector, is cut off, or describes a table that cannot be made here.
+ */
+export async function conformFile(file: string): Promise<FileResult> {
+  const vectors = await openVectorFile(file);
+  if (vectors.kind === "creations") return replayCreations(file, vectors.creations);
+  return replayCases(file, vectors.header, vectors.cases);
+}
+
+async function replayCases(
+  file: string,
+  header: Creation,
+  cases: AsyncIterable<VectorCase>,
+): Promise<CasesResult> {
+  const reason = unreplayable(header);
+  if (reason !== undefined) throw new VectorFileError(file, header.line, reason);
+  const replay = new Replay(header);
+  const deviations = new Map<DeviationName, DeviationCount>();
+  let matched = 0;
+  let deviated = 0;
+  let failed = 0;
+  let firstFailure: CaseResult | undefined;
+  for await (const vector of cases) {
+    const result = replay.run(vector);
+    if (result.failure !== undefined) {
+      failed++;
+      firstFailure ??= result;
+    } else if (result.deviations.size > 0) deviated++;
+    else matched++;
+    for (const [name, operations] of result.deviations) {
+      const sum = deviations.get(name) ?? { cases: 0, operations: 0 };
+      deviations.set(name, { cases: sum.cases + 1, operations: sum.operations + operations });
+    }
+  }
+  return {
+    kind: "cases",
+    file,
+    format: header.format,
+    configuration: header.config.name,
+    creation: replayCreation(header),
+    cases: matched + deviated + failed,
+    matched,
+    deviated,
+    failed,
+    deviations,
+    firstFailure,
+  };
+}
+
+async function replayCreations(file: string, creations: AsyncIterable<Creation>): Promise<CreationsResult> {
+  const deviations = new Map<CreationDeviation, number>();
+  const failures: CreationResult[] = [];
+  let matched = 0;
+  let count = 0;
+  for await (const creation of creations) {
+    count++;
+    const result = replayCreation(creation);
+    if (result.failure !== undefined) failures.push(result);
+    else if (result.deviation === undefined) matched++;
+    else deviations.set(result.deviation, (deviations.get(result.deviation) ?? 0) + 1);
+  }
+  return {
+    kind: "creations",
+    file,
+    creations: count,
+    matched,
+    failed: failures.length,
+    deviations,
+    failures,
+  };
+}

@@ -1,0 +1,155 @@
+/**
+ * The tables in memory against those of a vector: raw words, table addresses zeroed. What an item is, is decided
+ * here from the architectures' bits, not by the code under test.
+ */
+import type { TableMemory } from "../../impl/index.js";
+import type { VectorItem, VectorTable } from "./vector.js";
+
+/** The bits that decide what an item is, of one format. */
+interface ItemShape {
+  /** Whether a present item of this level points to a table. */
+  isTable(low: number, level: number): boolean;
+  /** The address field, as a mask and the shift from item to address. */
+  readonly addressMask: bigint;
+  readonly addressShift: bigint;
+  readonly granuleLg2: number;
+}
+
+const PAGE_ADDRESS = 0xf_ffff_ffff_f000n;
+
+function amdv1Shape(granuleLg2: number): ItemShape {
+  return {
+    // PR, and a NextLevel that is neither 0 nor 7. Nothing stands below level 0.
+    isTable: (low, level) => {
+      const nextLevel = (low >>> 9) & 7;
+      return level > 0 && (low & 1) !== 0 && nextLevel !== 0 && nextLevel !== 7;
+    },
+    addressMask: PAGE_ADDRESS,
+    addressShift: 0n,
+    granuleLg2,
+  };
+}
+
+const SHAPES: Readonly<Record<string, ItemShape>> = {
+  amdv1: amdv1Shape(12),
+  amdv1_mock: amdv1Shape(11),
+  x86_64: {
+    isTable: (low, level) => (low & 1) !== 0 && (level > 2 || (level > 0 && (low & 0x80) === 0)),
+    addressMask: PAGE_ADDRESS,
+    addressShift: 0n,
+    granuleLg2: 12,
+  },
+  vtdss: {
+    isTable: (low, level) => (low & 3) !== 0 && (level > 2 || (level > 0 && (low & 0x80) === 0)),
+    addressMask: PAGE_ADDRESS,
+    addressShift: 0n,
+    granuleLg2: 12,
+  },
+  riscv_64: {
+    isTable: (low, level) => level > 0 && (low & 0xf) === 1,
+    addressMask: 0x3f_ffff_ffff_fc00n,
+    addressShift: 2n,
+    granuleLg2: 12,
+  },
+};
+
+const ITEMS = 512;
+const TABLE_BITS = 9;
+
+/** The tables that can be reached from a root. An encryption bit in a table item is kept, as vectors keep it. */
+export function readTree(
+  format: string,
+  memory: TableMemory,
+  root: bigint,
+  topLevel: number,
+  encryptionMask: bigint,
+): VectorTable {
+  const shape = SHAPES[format];
+  const words = new BigUint64Array(memory.words.buffer, memory.words.byteOffset, memory.words.length >> 1);
+  const read = (address: bigint, level: number): VectorTable => {
+    const items: VectorItem[] = [];
+    const first = Number((address - memory.base) >> 3n);
+    // A table item that leads outside is shown as an empty table, which the comparison then reports.
+    if (address < memory.base || first + ITEMS > words.length) return { level, items };
+    const firstWord = first * 2;
+    for (let index = 0; index < ITEMS; index++) {
+      const word = firstWord + index * 2;
+      if (memory.words[word] === 0 && memory.words[word + 1] === 0) continue;
+      const raw = words[first + index];
+      if (!shape.isTable(memory.words[word], level)) {
+        items.push({ index, raw });
+        continue;
+      }
+      const below = (raw & shape.addressMask & ~encryptionMask) << shape.addressShift;
+      const kept = raw & (~shape.addressMask | encryptionMask);
+      items.push({ index, raw: kept, table: read(below, level - 1) });
+    }
+    return { level, items };
+  };
+  return read(root, topLevel);
+}
+
+export function sameTree(expected: VectorTable, got: VectorTable): boolean {
+  if (expected.level !== got.level || expected.items.length !== got.items.length) return false;
+  for (let place = 0; place < got.items.length; place++) {
+    const a = expected.items[place];
+    const b = got.items[place];
+    if (a.index !== b.index || a.raw !== b.raw) return false;
+    if (a.table === undefined || b.table === undefined) {
+      if (a.table !== b.table) return false;
+    } else if (!sameTree(a.table, b.table)) return false;
+  }
+  return true;
+}
+
+/** Says item by item where two trees differ, at most `limit` lines; empty if they do not. */
+export function diffTrees(
+  format: string,
+  expected: VectorTable,
+  got: VectorTable,
+  limit: number,
+): readonly string[] {
+  const { granuleLg2 } = SHAPES[format];
+  const lines: string[] = [];
+  if (expected.level !== got.level) {
+    lines.push(`root  expected a table of level ${expected.level}, got one of level ${got.level}`);
+    return lines;
+  }
+  diffTable(expected, got, 0n, "", granuleLg2, lines);
+  if (lines.length <= limit) return lines;
+  return [...lines.slice(0, limit), `… and ${lines.length - limit} more items`];
+}
+
+function diffTable(
+  expected: VectorTable,
+  got: VectorTable,
+  iova: bigint,
+  path: string,
+  granuleLg2: number,
+  lines: string[],
+): void {
+  const lg2 = BigInt(granuleLg2 + expected.level * TABLE_BITS);
+  const wanted = new Map(expected.items.map((item) => [item.index, item]));
+  const present = new Map(got.items.map((item) => [item.index, item]));
+  const indices = [...new Set([...wanted.keys(), ...present.keys()])].sort((a, b) => a - b);
+  for (const index of indices) {
+    const a = wanted.get(index);
+    const b = present.get(index);
+    const at = iova + (BigInt(index) << lg2);
+    const place = `${path}[${index}]`;
+    const sameKind = (a?.table === undefined) === (b?.table === undefined);
+    if (a?.raw !== b?.raw || !sameKind) {
+      const where = `level ${expected.level} ${place} iova 0x${at.toString(16)}`;
+      lines.push(`${where}  expected ${itemText(a)}  got ${itemText(b)}`);
+    }
+    if (a?.table !== undefined && b?.table !== undefined) {
+      diffTable(a.table, b.table, at, place, granuleLg2, lines);
+    }
+  }
+}
+
+function itemText(item: VectorItem | undefined): string {
+  if (item === undefined) return "nothing";
+  const raw = `0x${item.raw.toString(16).padStart(16, "0")}`;
+  return item.table === undefined ? `leaf ${raw}` : `table ${raw} (${item.table.items.length} items)`;
+}
