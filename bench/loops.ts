@@ -39,7 +39,6 @@ export function engineLoop(
   const [iovaLow, iovaHigh] = [low(workload.iova), high(workload.iova)];
   const [paLow, paHigh] = [low(workload.pa), high(workload.pa)];
   const [lengthLow, lengthHigh] = [low(workload.lengthBytes), high(workload.lengthBytes)];
-  const { sizesLow, sizesHigh } = domain;
   return (count) => {
     let wrong = 0;
     for (let i = 0; i < count; i++) {
@@ -55,8 +54,6 @@ export function engineLoop(
         lengthLow,
         lengthHigh,
         PROT,
-        sizesLow,
-        sizesHigh,
         gather,
       );
       unmap(domain, first, iovaHigh, last, iovaHigh, gather);
@@ -74,9 +71,8 @@ function engineLookups(engine: Engine, domain: Domain, gather: Gather, workload:
   const [iovaLow, iovaHigh] = [low(workload.iova) + OFFSET, high(workload.iova)];
   const [paLow, paHigh] = [low(workload.pa), high(workload.pa)];
   const [lengthLow, lengthHigh] = [low(workload.lengthBytes), high(workload.lengthBytes)];
-  const { sizesLow, sizesHigh } = domain;
   const first = low(workload.iova);
-  const args = [first, iovaHigh, paLow, paHigh, lengthLow, lengthHigh, PROT, sizesLow, sizesHigh] as const;
+  const args = [first, iovaHigh, paLow, paHigh, lengthLow, lengthHigh, PROT] as const;
   if (engine.map(domain, ...args, gather) !== 0) throw new Error("lookup: nothing to look up");
   return (count: number) => {
     let wrong = 0;

@@ -6,6 +6,7 @@ import { TableMemory } from "./memory/table-memory.js";
 import {
   features,
   growsTop,
+  incoherent,
   name,
   oaWidthMaxLg2,
   offersSize,
@@ -119,7 +120,7 @@ export function optionNames(): readonly string[] {
   if (topLevelMin < topLevelMax && !features.widthNamesTop) names.push("topLevel");
   if (topLevelMin < topLevelMax || !features.widthNamesTop) names.push("vaWidthLg2");
   if (features.signExtended) names.push("signExtended");
-  if (features.incoherent) names.push("incoherent");
+  if (incoherent) names.push("incoherent");
   if (features.encryption) names.push("encryptionBit");
   return names;
 }

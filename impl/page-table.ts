@@ -131,11 +131,10 @@ export class PageTable {
     checkUint64("pa", pa);
     checkUint64("lengthBytes", lengthBytes);
     const domain = this.#domain;
-    let { sizesLow, sizesHigh } = domain;
     if (pageSizes !== undefined) {
       checkUint64("pageSizes", pageSizes);
-      sizesLow &= lowOf(pageSizes);
-      sizesHigh &= highOf(pageSizes);
+      const { sizesLow, sizesHigh } = domain.settings;
+      domain.allowSizes(sizesLow & lowOf(pageSizes), sizesHigh & highOf(pageSizes));
     }
     this.#mappedFrom = iova;
     const status = map(
@@ -147,10 +146,9 @@ export class PageTable {
       lowOf(lengthBytes),
       highOf(lengthBytes),
       prot,
-      sizesLow,
-      sizesHigh,
       this.#mapGather,
     );
+    if (pageSizes !== undefined) domain.allowSizes(domain.settings.sizesLow, domain.settings.sizesHigh);
     domain.mapEndLow = domain.resultLow;
     domain.mapEndHigh = domain.resultHigh;
     return status;
@@ -190,7 +188,7 @@ export class PageTable {
     checkRange(iova, lengthBytes);
     const last = iova + lengthBytes - 1n;
     if (lengthBytes === 0n || last >= ALL) return;
-    const lowerLast = fromWords(this.#domain.vaLastLow, this.#domain.vaLastHigh);
+    const lowerLast = fromWords(~this.#domain.vaBeyondLow, ~this.#domain.vaBeyondHigh);
     if (iova <= lowerLast) yield* this.#entriesBetween(iova, last < lowerLast ? last : lowerLast);
     const upperFirst = ALL - 1n - lowerLast;
     if (this.#domain.signExtended && last >= upperFirst) {

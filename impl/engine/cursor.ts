@@ -9,18 +9,19 @@ import {
   oaHigh,
   oaLow,
   readable,
-  tableBitsLg2,
   writable,
 } from "../stamp/format.js";
 import type { Domain } from "./domain.js";
 import {
   below,
-  itemAt,
   itemMask,
+  itemOfPage,
   itemWordsLg2,
   levelLg2,
   offsetMaskHigh,
   offsetMaskLow,
+  pageHigh,
+  pageLow,
   shiftRightLow,
 } from "./geometry.js";
 import { beyondTop } from "./lookup.js";
@@ -109,17 +110,18 @@ export class Cursor {
   /** Stands on the entry that translates an address, or sets `next…` to the end of the hole around it. */
   #stand(low: number, high: number): boolean {
     const words = this.domain.words;
+    const pageInLow = pageLow(low, high);
+    const pageInHigh = pageHigh(high);
     let level = this.domain.topLevel;
-    let lg2 = levelLg2(level);
-    let item = itemAt(this.domain.rootWord, low, high, lg2, this.domain.topIndexMask);
+    let item = itemOfPage(this.domain.rootWord, pageInLow, pageInHigh, level, this.domain.topIndexMask);
     let kind = kindOf(words[item], level);
     while (kind === EntryKind.Table) {
       const table = this.domain.tableOf(words[item]);
       level--;
-      lg2 -= tableBitsLg2;
-      item = itemAt(table, low, high, lg2, itemMask);
+      item = itemOfPage(table, pageInLow, pageInHigh, level, itemMask);
       kind = kindOf(words[item], level);
     }
+    const lg2 = levelLg2(level);
     if (kind === EntryKind.Empty) {
       this.#setNext(low, high, lg2);
       return false;

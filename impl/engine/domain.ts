@@ -3,7 +3,7 @@ import type { Gather } from "../memory/gather.js";
 import { NO_FRAME, type TableMemory } from "../memory/table-memory.js";
 import { frameLg2, tableLow } from "../stamp/format.js";
 import { publishTop } from "../stamp/variant.js";
-import { below, itemMask, levelLg2 } from "./geometry.js";
+import { itemMask, levelLg2, trailingZeros } from "./geometry.js";
 
 /** What an incoherent domain tells its owner: these bytes must reach memory before anything else is stored. */
 export interface CleanWords {
@@ -41,18 +41,25 @@ export class Domain {
   readonly words: Int32Array;
   readonly baseLow: number;
   readonly settings: DomainSettings;
-  readonly sizesLow: number;
-  readonly sizesHigh: number;
   readonly flags: number;
   readonly encryptionHigh: number;
   readonly cleaner: CleanWords | undefined;
   /** Everything above the output width, and the encryption bit: these may not be set in a PA. */
-  readonly paForbiddenHigh: number;
   readonly paForbiddenLow: number;
-  /** The last input address, or the last of the lower half where addresses are sign-extended. */
-  readonly vaLastLow: number;
-  readonly vaLastHigh: number;
+  readonly paForbiddenHigh: number;
+  /** The lowest forbidden bit and all above it: a range whose ends differ here has an address that is forbidden. */
+  readonly paBlockLow: number;
+  readonly paBlockHigh: number;
+  /** The bits that are clear in every input address, or, where addresses are sign-extended, all clear or all set. */
+  readonly vaBeyondLow: number;
+  readonly vaBeyondHigh: number;
   readonly signExtended: boolean;
+
+  /** The page sizes of the running call, and the address bits below the smallest of them. */
+  sizesLow = 0;
+  sizesHigh = 0;
+  strayLow = 0;
+  strayHigh = 0;
 
   /** Root and top level in one cell: the root's word index, with the level in its low bits. */
   top = -1;
@@ -72,9 +79,6 @@ export class Domain {
   /** Why a step of the running map was refused. */
   refusal: Status = Status.OK;
 
-  /** The item after the last that a run of the running unmap cleared. */
-  clearedEnd = 0;
-
   /** The address after the last byte that the last map mapped. */
   mapEndLow = 0;
   mapEndHigh = 0;
@@ -90,17 +94,19 @@ export class Domain {
     this.memory = settings.memory;
     this.words = settings.memory.words;
     this.baseLow = settings.memory.baseLow;
-    this.sizesLow = settings.sizesLow;
-    this.sizesHigh = settings.sizesHigh;
     this.flags = settings.flags;
     this.encryptionHigh = settings.encryptionHigh;
     this.cleaner = settings.cleaner;
     this.signExtended = settings.signExtended;
     const vaBits = settings.signExtended ? settings.vaWidthLg2 - 1 : settings.vaWidthLg2;
-    this.vaLastLow = lastOfWidthLow(vaBits);
-    this.vaLastHigh = lastOfWidthHigh(vaBits);
+    this.vaBeyondLow = ~lastOfWidthLow(vaBits);
+    this.vaBeyondHigh = ~lastOfWidthHigh(vaBits);
     this.paForbiddenLow = ~lastOfWidthLow(settings.oaWidthLg2);
     this.paForbiddenHigh = ~lastOfWidthHigh(settings.oaWidthLg2) | settings.encryptionHigh;
+    const lowestForbidden = trailingZeros(this.paForbiddenLow, this.paForbiddenHigh);
+    this.paBlockLow = ~lastOfWidthLow(lowestForbidden);
+    this.paBlockHigh = ~lastOfWidthHigh(lowestForbidden);
+    this.allowSizes(settings.sizesLow, settings.sizesHigh);
   }
 
   get rootWord(): number {
@@ -109,6 +115,15 @@ export class Domain {
 
   get topLevel(): number {
     return this.top & LEVEL_MASK;
+  }
+
+  /** The page sizes that the next maps may use: a subset of the settings' sizes, or no map is possible. */
+  allowSizes(sizesLow: number, sizesHigh: number): void {
+    const smallest = trailingZeros(sizesLow, sizesHigh);
+    this.sizesLow = sizesLow;
+    this.sizesHigh = sizesHigh;
+    this.strayLow = lastOfWidthLow(smallest);
+    this.strayHigh = lastOfWidthHigh(smallest);
   }
 
   /** Makes a table the root, in one store. */
@@ -169,12 +184,10 @@ export class Domain {
 
   /** Whether the inclusive range, first not above last, is inside the input addresses. */
   inputRangeStatus(firstLow: number, firstHigh: number, lastLow: number, lastHigh: number): Status {
-    if (!below(this.vaLastLow, this.vaLastHigh, lastLow, lastHigh)) return Status.OK;
+    if (((lastLow & this.vaBeyondLow) | (lastHigh & this.vaBeyondHigh)) === 0) return Status.OK;
     if (!this.signExtended) return Status.IOVA_OUT_OF_RANGE;
-    // The upper half is the complement of the lower one, so its first address is the complement of the last.
-    return below(firstLow, firstHigh, ~this.vaLastLow, ~this.vaLastHigh)
-      ? Status.IOVA_OUT_OF_RANGE
-      : Status.OK;
+    const clear = (~firstLow & this.vaBeyondLow) | (~firstHigh & this.vaBeyondHigh);
+    return clear === 0 ? Status.OK : Status.IOVA_OUT_OF_RANGE;
   }
 }
 

@@ -14,7 +14,7 @@ export function levelLg2(level: number): number {
 /** The level whose items hold a leaf of this size, contiguous entries included. */
 export function levelOfSize(sizeLg2: number): number {
   const level = ((sizeLg2 - granuleLg2) / tableBitsLg2) | 0;
-  return level > leafLevelMax ? leafLevelMax : level;
+  return Math.min(level, leafLevelMax);
 }
 
 /** The low 32 bits of an unsigned 64-bit number shifted right by 0 to 63. */
@@ -53,7 +53,32 @@ export function offsetMaskHigh(sizeLg2: number): number {
   return sizeLg2 < 32 ? 0 : (1 << (sizeLg2 - 32)) - 1;
 }
 
-/** Index into the words of the item that translates an address, in the table that begins at `table`. */
-export function itemAt(table: number, low: number, high: number, lg2: number, indexMask: number): number {
-  return table + (shiftRightLow(low, high, lg2) & indexMask) * itemWords;
+/**
+ * Page numbers are split in two words at a level boundary, so that an index never straddles them: levels below
+ * `SPLIT_LEVEL` take theirs from the low word, the others from the high one.
+ */
+const SPLIT_LEVEL = (32 / tableBitsLg2) | 0;
+const SPLIT_HIGH = granuleLg2 + SPLIT_LEVEL * tableBitsLg2 - 32;
+
+/** The low word of an address's split page number; bits above its own levels' are left in. */
+export function pageLow(low: number, high: number): number {
+  return (low >>> granuleLg2) | (high << (32 - granuleLg2));
+}
+
+/** The high word of an address's split page number. */
+export function pageHigh(high: number): number {
+  return high >>> SPLIT_HIGH;
+}
+
+/** Index into the words of the item that translates a page, in the table of a level that begins at `table`. */
+export function itemOfPage(
+  table: number,
+  low: number,
+  high: number,
+  level: number,
+  indexMask: number,
+): number {
+  const part =
+    level < SPLIT_LEVEL ? low >> (level * tableBitsLg2) : high >> ((level - SPLIT_LEVEL) * tableBitsLg2);
+  return table + ((part & indexMask) << itemWordsLg2);
 }

@@ -1,8 +1,16 @@
 import { Status } from "../errors.js";
 import { EntryKind } from "../formats/format.js";
-import { contiguousLg2Of, itemWords, kindOf, oaHigh, oaLow, tableBitsLg2 } from "../stamp/format.js";
+import { contiguousLg2Of, itemWords, kindOf, oaHigh, oaLow } from "../stamp/format.js";
 import type { Domain } from "./domain.js";
-import { itemAt, itemMask, levelLg2, offsetMaskHigh, offsetMaskLow } from "./geometry.js";
+import {
+  itemMask,
+  itemOfPage,
+  levelLg2,
+  offsetMaskHigh,
+  offsetMaskLow,
+  pageHigh,
+  pageLow,
+} from "./geometry.js";
 
 /** Whether the present top does not reach an address that is inside the input width. */
 export function beyondTop(domain: Domain, low: number, high: number): boolean {
@@ -17,21 +25,21 @@ export function lookup(domain: Domain, low: number, high: number): boolean {
   if (domain.inputRangeStatus(low, high, low, high) !== Status.OK) return false;
   if (beyondTop(domain, low, high)) return false;
   const words = domain.words;
+  const pageInLow = pageLow(low, high);
+  const pageInHigh = pageHigh(high);
   let level = domain.topLevel;
-  let lg2 = levelLg2(level);
-  let item = itemAt(domain.rootWord, low, high, lg2, domain.topIndexMask);
+  let item = itemOfPage(domain.rootWord, pageInLow, pageInHigh, level, domain.topIndexMask);
   let itemLow = words[item];
   let kind = kindOf(itemLow, level);
   while (kind === EntryKind.Table) {
     level--;
-    lg2 -= tableBitsLg2;
-    item = itemAt(domain.tableOf(itemLow), low, high, lg2, itemMask);
+    item = itemOfPage(domain.tableOf(itemLow), pageInLow, pageInHigh, level, itemMask);
     itemLow = words[item];
     kind = kindOf(itemLow, level);
   }
   if (kind === EntryKind.Empty) return false;
   const itemHigh = itemWords === 2 ? words[item + 1] : 0;
-  const sizeLg2 = lg2 + contiguousLg2Of(itemLow, itemHigh, level);
+  const sizeLg2 = levelLg2(level) + contiguousLg2Of(itemLow, itemHigh, level);
   const maskLow = offsetMaskLow(sizeLg2);
   const maskHigh = offsetMaskHigh(sizeLg2);
   domain.resultLow = (oaLow(itemLow, itemHigh) & ~maskLow) | (low & maskLow);

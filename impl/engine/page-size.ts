@@ -18,13 +18,13 @@ export function largestSizeLg2(
 ): number {
   const fits = remainingHigh !== 0 ? 63 - Math.clz32(remainingHigh) : 31 - Math.clz32(remainingLow);
   const divides = trailingZeros(alignmentLow, alignmentHigh);
-  return highestSizeUpTo(sizesLow, sizesHigh, divides < fits ? divides : fits);
+  return highestSizeUpTo(sizesLow, sizesHigh, Math.min(divides, fits));
 }
 
 /** The largest allowed size of at most `2^limit` bytes; −1 for none. */
 export function highestSizeUpTo(sizesLow: number, sizesHigh: number, limit: number): number {
   if (limit >= 32) {
-    const bits = sizesHigh & ((2 << ((limit > HIGHEST_SIZE_LG2 ? HIGHEST_SIZE_LG2 : limit) - 32)) - 1);
+    const bits = sizesHigh & ((2 << (Math.min(limit, HIGHEST_SIZE_LG2) - 32)) - 1);
     if (bits !== 0) return 63 - Math.clz32(bits);
     return 31 - Math.clz32(sizesLow);
   }

@@ -5,17 +5,27 @@
 import { Status } from "../errors.js";
 import { EntryKind } from "../formats/format.js";
 import type { Gather } from "../memory/gather.js";
-import { contiguousLg2Of, itemWords, kindOf, tableBitsLg2 } from "../stamp/format.js";
+import {
+  contiguous,
+  contiguousLg2Of,
+  incoherent,
+  isPlainLeaf,
+  itemWords,
+  kindOf,
+  tableBitsLg2,
+} from "../stamp/format.js";
 import type { Domain } from "./domain.js";
 import {
   below,
-  itemAt,
   itemMask,
+  itemOfPage,
   itemsPerTable,
   itemWordsLg2,
   levelLg2,
   offsetMaskHigh,
   offsetMaskLow,
+  pageHigh,
+  pageLow,
   shiftLeftHigh,
   shiftLeftLow,
   shiftRightLow,
@@ -50,29 +60,34 @@ export function unmap(
   let tableLevels = 0;
   let going = true;
   while (going && !beyondTop(domain, low, high)) {
-    let level = topLevel;
-    let lg2 = levelLg2(level);
+    const pageInLow = pageLow(low, high);
+    const pageInHigh = pageHigh(high);
+    let level = topLevel | 0;
     let indexMask = domain.topIndexMask;
     let table = domain.rootWord;
-    let item = itemAt(table, low, high, lg2, indexMask);
-    while (kindOf(words[item], level) === EntryKind.Table) {
-      path[level] = item;
-      table = domain.tableOf(words[item]);
+    let start = itemOfPage(table, pageInLow, pageInHigh, level, indexMask);
+    while (kindOf(words[start], level) === EntryKind.Table) {
+      path[level] = start;
+      table = domain.tableOf(words[start]);
       level--;
-      lg2 -= tableBitsLg2;
       indexMask = itemMask;
-      item = itemAt(table, low, high, lg2, indexMask);
+      start = itemOfPage(table, pageInLow, pageInHigh, level, indexMask);
     }
-    const start = item;
+    const lg2 = levelLg2(level);
     const inTable =
       level === topLevel
         ? !beyondTop(domain, lastLow, lastHigh)
         : sameTable(low ^ lastLow, high ^ lastHigh, lg2 + tableBitsLg2);
-    const lastIndex = inTable ? shiftRightLow(lastLow, lastHigh, lg2) & indexMask : indexMask;
-    const lastItem = table + lastIndex * itemWords;
-    going = clearLeaves(domain, item, lastItem, level, lg2, low, high);
-    item = domain.clearedEnd;
+    const lastItem = inTable
+      ? itemOfPage(table, pageLow(lastLow, lastHigh), pageHigh(lastHigh), level, indexMask)
+      : table + (indexMask << itemWordsLg2);
+    // Only a first entry can be entered in its middle: every other one begins where the one before ended.
+    if (!beginsEntry(words, start, level, low, high)) break;
+    const item = clearLeaves(domain, words, start, lastItem, level) | 0;
     if (item === start) break;
+    if (incoherent && domain.cleaner !== undefined) domain.clean(start, (item - start) * 4);
+    // It stopped before its last item: going on is for a table that stands there, not for a hole.
+    if (item <= lastItem) going = kindOf(words[item], level) === EntryKind.Table;
     leafLevels |= 1 << level;
     const items = (item - start) >> itemWordsLg2;
     const bytesLow = shiftLeftLow(items, lg2);
@@ -100,61 +115,59 @@ function sameTable(differenceLow: number, differenceHigh: number, spanLg2: numbe
 }
 
 /**
- * Clears leaf entries from an item on, up to the entry that holds the last item; `clearedEnd` is the item after
- * them. True: it ended at something else than a hole.
+ * Clears leaf entries from an item on, up to the entry that holds the last item; returns the item after them. Plain
+ * leaves go four at a time, since the JIT checks the array once per turn of a loop.
  */
 function clearLeaves(
   domain: Domain,
+  words: Int32Array,
   first: number,
   lastItem: number,
   level: number,
-  lg2: number,
-  low: number,
-  high: number,
-): boolean {
-  const words = domain.words;
+): number {
   let item = first | 0;
-  let going = true;
-  // Only a first entry can be entered in its middle: every other one begins where the one before ended.
-  if (!beginsEntry(domain, item, level, lg2, low, high)) {
-    domain.clearedEnd = item;
-    return false;
+  // Formats whose items have one word do not look at the second.
+  const high = itemWords - 1;
+  const fourBefore = lastItem - 3 * itemWords;
+  while (item <= fourBefore) {
+    const second = item + itemWords;
+    const third = second + itemWords;
+    const fourth = third + itemWords;
+    if (!isPlainLeaf(words[item], words[item + high], level)) break;
+    if (!isPlainLeaf(words[second], words[second + high], level)) break;
+    if (!isPlainLeaf(words[third], words[third + high], level)) break;
+    if (!isPlainLeaf(words[fourth], words[fourth + high], level)) break;
+    clearItem(domain, words, item);
+    clearItem(domain, words, second);
+    clearItem(domain, words, third);
+    clearItem(domain, words, fourth);
+    item = fourth + itemWords;
   }
   while (item <= lastItem) {
-    const itemLow = words[item];
-    const kind = kindOf(itemLow, level);
-    if (kind !== EntryKind.Leaf) {
-      going = kind === EntryKind.Table;
-      break;
-    }
-    const contiguousLg2 = contiguousLg2Of(itemLow, itemWords === 2 ? words[item + 1] : 0, level);
-    if (contiguousLg2 === 0) {
+    if (isPlainLeaf(words[item], words[item + high], level)) {
       clearItem(domain, words, item);
       item += itemWords;
     } else {
-      const end = item + (itemWords << contiguousLg2);
-      for (; item < end; item += itemWords) clearItem(domain, words, item);
+      if (contiguous === "none" || kindOf(words[item], level) !== EntryKind.Leaf) break;
+      const contiguousLg2 = contiguousLg2Of(words[item], words[item + high], level);
+      item = clearEntry(domain, words, item, item + (itemWords << contiguousLg2)) | 0;
     }
   }
-  if (domain.cleaner !== undefined && item > first) {
-    domain.clean(first, (item - first) * 4);
-  }
-  domain.clearedEnd = item;
-  return going;
+  return item;
+}
+
+function clearEntry(domain: Domain, words: Int32Array, first: number, end: number): number {
+  let item = first | 0;
+  for (; item < end; item += itemWords) clearItem(domain, words, item);
+  return item;
 }
 
 /** Whether an address is the first of the entry that the item belongs to; true where there is none. */
-function beginsEntry(
-  domain: Domain,
-  item: number,
-  level: number,
-  lg2: number,
-  low: number,
-  high: number,
-): boolean {
-  const itemLow = domain.words[item];
+function beginsEntry(words: Int32Array, item: number, level: number, low: number, high: number): boolean {
+  const itemLow = words[item];
   if (kindOf(itemLow, level) !== EntryKind.Leaf) return true;
-  const sizeLg2 = lg2 + contiguousLg2Of(itemLow, itemWords === 2 ? domain.words[item + 1] : 0, level);
+  const contiguousLg2 = contiguousLg2Of(itemLow, itemWords === 2 ? words[item + 1] : 0, level);
+  const sizeLg2 = levelLg2(level) + contiguousLg2;
   return ((low & offsetMaskLow(sizeLg2)) | (high & offsetMaskHigh(sizeLg2))) === 0;
 }
 

@@ -37,13 +37,13 @@ export const contiguous: Format["contiguous"] = "identical";
 export const addressShift: number = 12 - granuleLg2;
 export const tracksDirty = true;
 export const growsTop: boolean = true;
+export const incoherent: boolean = false;
 export const features: FormatFeatures = {
   topLevelDefault: 2,
   topLevelIsValue: true,
   widthNamesTop: false,
   vaWidthDefaultLg2: 64,
   signExtended: false,
-  incoherent: false,
   encryption: true,
   flags: ["forceCoherence"],
 };
@@ -53,6 +53,14 @@ export function kindOf(low: number, level: number): EntryKind {
   if (level === 0) return EntryKind.Leaf;
   const nextLevel = low & NEXT_LEVEL;
   return nextLevel === 0 || nextLevel === NEXT_LEVEL ? EntryKind.Leaf : EntryKind.Table;
+}
+
+export function isEmpty(low: number): boolean {
+  return (low & PR) === 0;
+}
+
+export function isPlainLeaf(low: number, _high: number, _level: number): boolean {
+  return (low & (PR | NEXT_LEVEL)) === PR;
 }
 
 export function contiguousLg2Of(low: number, high: number, level: number): number {

@@ -37,11 +37,17 @@ export interface Format {
   readonly tracksDirty: boolean;
   /** `topLevel` may be less than the input width needs, and grows while in use. */
   readonly growsTop: boolean;
+  /** The option of a walker that does not snoop is offered. */
+  readonly incoherent: boolean;
   /** Options this format takes beside the common ones. */
   readonly features: FormatFeatures;
 
   /** What an item is. */
   kindOf(low: number, level: number): EntryKind;
+  /** Whether `kindOf` says Empty, at any level. */
+  isEmpty(low: number): boolean;
+  /** True for a leaf that is a whole entry by itself. May miss one, which then takes the slower way. */
+  isPlainLeaf(low: number, high: number, level: number): boolean;
   /** log2 of how many items the leaf entry has to which this item belongs; 0 for a plain leaf. */
   contiguousLg2Of(low: number, high: number, level: number): number;
   /** The output address of a leaf; bits below the entry's size are unspecified. */
@@ -88,7 +94,6 @@ export interface FormatFeatures {
   readonly topLevelIsValue?: true;
   /** Input addresses may be sign-extended. */
   readonly signExtended: boolean;
-  readonly incoherent: boolean;
   readonly encryption: boolean;
   /** What the bits of a domain's `flags` are called as options, bit 0 first. */
   readonly flags: readonly string[];

@@ -30,12 +30,12 @@ export const addressShift = -2;
 /** The base architecture does not offer tracking by the dirty bit. */
 export const tracksDirty = false;
 export const growsTop = false;
+export const incoherent: boolean = false;
 export const features: FormatFeatures = {
   topLevelDefault: 1,
   widthNamesTop: true,
   vaWidthDefaultLg2: 32,
   signExtended: false,
-  incoherent: false,
   encryption: false,
   flags: [],
 };
@@ -44,6 +44,14 @@ export const features: FormatFeatures = {
 export function kindOf(low: number, level: number): EntryKind {
   if ((low & V) === 0) return EntryKind.Empty;
   return level === 0 || (low & (R | W | X)) !== 0 ? EntryKind.Leaf : EntryKind.Table;
+}
+
+export function isEmpty(low: number): boolean {
+  return (low & V) === 0;
+}
+
+export function isPlainLeaf(low: number, _high: number, _level: number): boolean {
+  return (low & V) !== 0 && (low & (R | W | X)) !== 0;
 }
 
 export function contiguousLg2Of(_low: number, _high: number, _level: number): number {

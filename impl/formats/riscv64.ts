@@ -37,12 +37,12 @@ export const addressShift = -2;
 /** The base architecture does not offer tracking by the dirty bit. */
 export const tracksDirty = false;
 export const growsTop = false;
+export const incoherent: boolean = false;
 export const features: FormatFeatures = {
   topLevelDefault: 3,
   widthNamesTop: true,
   vaWidthDefaultLg2: 48,
   signExtended: true,
-  incoherent: false,
   encryption: false,
   flags: ["svnapot"],
 };
@@ -51,6 +51,14 @@ export const features: FormatFeatures = {
 export function kindOf(low: number, level: number): EntryKind {
   if ((low & V) === 0) return EntryKind.Empty;
   return level === 0 || (low & (R | W | X)) !== 0 ? EntryKind.Leaf : EntryKind.Table;
+}
+
+export function isEmpty(low: number): boolean {
+  return (low & V) === 0;
+}
+
+export function isPlainLeaf(low: number, high: number, _level: number): boolean {
+  return (low & V) !== 0 && (low & (R | W | X)) !== 0 && (high & N_HIGH) === 0;
 }
 
 export function contiguousLg2Of(_low: number, high: number, _level: number): number {

@@ -32,12 +32,12 @@ export const contiguous: Format["contiguous"] = "none";
 export const addressShift = 0;
 export const tracksDirty = true;
 export const growsTop = false;
+export const incoherent: boolean = true;
 export const features: FormatFeatures = {
   topLevelDefault: 3,
   widthNamesTop: false,
   vaWidthDefaultLg2: 48,
   signExtended: false,
-  incoherent: true,
   encryption: false,
   flags: ["forceCoherence", "forceWriteable"],
 };
@@ -46,6 +46,14 @@ export const features: FormatFeatures = {
 export function kindOf(low: number, level: number): EntryKind {
   if ((low & (R | W)) === 0) return EntryKind.Empty;
   return level === 0 || (level <= leafLevelMax && (low & PS) !== 0) ? EntryKind.Leaf : EntryKind.Table;
+}
+
+export function isEmpty(low: number): boolean {
+  return (low & (R | W)) === 0;
+}
+
+export function isPlainLeaf(low: number, _high: number, level: number): boolean {
+  return (low & (R | W)) !== 0 && (level === 0 || (level <= leafLevelMax && (low & PS) !== 0));
 }
 
 export function contiguousLg2Of(_low: number, _high: number, _level: number): number {

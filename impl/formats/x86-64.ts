@@ -34,12 +34,12 @@ export const addressShift = 0;
 /** Hardware has the bits, the deployed users of this format do not offer tracking by them. */
 export const tracksDirty = false;
 export const growsTop = false;
+export const incoherent: boolean = true;
 export const features: FormatFeatures = {
   topLevelDefault: 3,
   widthNamesTop: false,
   vaWidthDefaultLg2: 48,
   signExtended: true,
-  incoherent: true,
   encryption: true,
   flags: [],
 };
@@ -47,6 +47,14 @@ export const features: FormatFeatures = {
 export function kindOf(low: number, level: number): EntryKind {
   if ((low & P) === 0) return EntryKind.Empty;
   return level === 0 || (level <= leafLevelMax && (low & PS) !== 0) ? EntryKind.Leaf : EntryKind.Table;
+}
+
+export function isEmpty(low: number): boolean {
+  return (low & P) === 0;
+}
+
+export function isPlainLeaf(low: number, _high: number, level: number): boolean {
+  return (low & P) !== 0 && (level === 0 || (level <= leafLevelMax && (low & PS) !== 0));
 }
 
 export function contiguousLg2Of(_low: number, _high: number, _level: number): number {

@@ -1,0 +1,193 @@
+/**
+ * Cutting a mapping into runs of equal leaves, each within one table: at each point the largest allowed page that
+ * divides iova and pa and fits what remains.
+ *
+ * Where a parameter or a sum changes in a loop, "| 0" says that it is an integer: the JIT would otherwise box it in
+ * every turn.
+ */
+import { Status } from "../errors.js";
+import { EntryKind } from "../formats/format.js";
+import type { Gather } from "../memory/gather.js";
+import { NO_FRAME } from "../memory/table-memory.js";
+import {
+  contiguous,
+  granuleLg2,
+  growsTop,
+  incoherent,
+  isMarkedClean,
+  kindOf,
+  leafHigh,
+  leafLow,
+  tableBitsLg2,
+} from "../stamp/format.js";
+import type { Domain } from "./domain.js";
+import {
+  itemMask,
+  itemOfPage,
+  itemsPerTable,
+  itemWordsLg2,
+  levelLg2,
+  levelOfSize,
+  offsetMaskHigh,
+  offsetMaskLow,
+  pageHigh,
+  pageLow,
+  shiftLeftHigh,
+  shiftLeftLow,
+} from "./geometry.js";
+import { grow } from "./grow.js";
+import { cleanTableItem, linkTable } from "./items.js";
+import { largestSizeLg2, nextLargerSizeLg2, wholePages } from "./page-size.js";
+import { storeLeaves } from "./store-leaves.js";
+
+export function mapRuns(
+  domain: Domain,
+  startLow: number,
+  startHigh: number,
+  startPaLow: number,
+  startPaHigh: number,
+  lengthLow: number,
+  lengthHigh: number,
+  attributesLow: number,
+  attributesHigh: number,
+  gather: Gather,
+): Status {
+  let iovaLow = startLow | 0;
+  let iovaHigh = startHigh | 0;
+  let paLow = startPaLow | 0;
+  let paHigh = startPaHigh | 0;
+  let remainingLow = lengthLow | 0;
+  let remainingHigh = lengthHigh | 0;
+  let table = NO_FRAME;
+  let tableLevel = -1;
+  do {
+    const sizeLg2 = sizeAt(domain, iovaLow | paLow, iovaHigh | paHigh, remainingLow, remainingHigh);
+    const level = levelOfSize(sizeLg2);
+    // The first leaf may need a level that the range alone did not.
+    if (growsTop && level > domain.topLevel) {
+      const grown = grow(domain, domain.lastLow, domain.lastHigh, level);
+      if (grown !== Status.OK) return grown;
+    }
+    const pageInLow = pageLow(iovaLow, iovaHigh);
+    const pageInHigh = pageHigh(iovaHigh);
+    const indexMask = level === domain.topLevel ? domain.topIndexMask : itemMask;
+    const itemInTable = itemOfPage(0, pageInLow, pageInHigh, level, indexMask);
+    if (tableLevel !== level || itemInTable === 0) {
+      table = descend(domain, pageInLow, pageInHigh, level);
+      if (table === NO_FRAME) return domain.refusal;
+      tableLevel = level;
+    }
+    const contiguousLg2 = contiguous === "none" ? 0 : sizeLg2 - levelLg2(level);
+    const leaves = leavesOfRun(
+      domain,
+      itemInTable >> itemWordsLg2,
+      level,
+      sizeLg2,
+      iovaLow ^ paLow,
+      iovaHigh ^ paHigh,
+      remainingLow,
+      remainingHigh,
+    );
+    const done = storeLeaves(
+      domain,
+      table + itemInTable,
+      leaves,
+      level,
+      contiguousLg2,
+      leafLow(paLow, paHigh, level, contiguousLg2, attributesLow),
+      leafHigh(paLow, paHigh, level, contiguousLg2, attributesHigh),
+      iovaLow,
+      iovaHigh,
+      gather,
+    );
+    const bytesLow = shiftLeftLow(done, sizeLg2);
+    const bytesHigh = shiftLeftHigh(done, sizeLg2);
+    iovaLow = (iovaLow + bytesLow) | 0;
+    iovaHigh = (iovaHigh + bytesHigh + (iovaLow >>> 0 < bytesLow >>> 0 ? 1 : 0)) | 0;
+    domain.resultLow = iovaLow;
+    domain.resultHigh = iovaHigh;
+    if (done < leaves) return Status.ADDRESS_IN_USE;
+    paLow = (paLow + bytesLow) | 0;
+    paHigh = (paHigh + bytesHigh + (paLow >>> 0 < bytesLow >>> 0 ? 1 : 0)) | 0;
+    remainingHigh = (remainingHigh - bytesHigh - (remainingLow >>> 0 < bytesLow >>> 0 ? 1 : 0)) | 0;
+    remainingLow = (remainingLow - bytesLow) | 0;
+  } while ((remainingLow | remainingHigh) !== 0);
+  return Status.OK;
+}
+
+/** The page size that comes next. What remains is a multiple of the smallest allowed one, so there is one. */
+function sizeAt(
+  domain: Domain,
+  alignmentLow: number,
+  alignmentHigh: number,
+  remainingLow: number,
+  remainingHigh: number,
+): number {
+  if (remainingHigh === 0 && remainingLow === 1 << granuleLg2) return granuleLg2;
+  const { sizesLow, sizesHigh } = domain;
+  return largestSizeLg2(sizesLow, sizesHigh, alignmentLow, alignmentHigh, remainingLow, remainingHigh);
+}
+
+/** How many leaves of a size follow each other: to the end of what remains, of the table, or up to a larger page. */
+function leavesOfRun(
+  domain: Domain,
+  index: number,
+  level: number,
+  sizeLg2: number,
+  differenceLow: number,
+  differenceHigh: number,
+  remainingLow: number,
+  remainingHigh: number,
+): number {
+  if (contiguous === "none") return wholePages(remainingLow, remainingHigh, sizeLg2, itemsPerTable - index);
+  const lg2 = levelLg2(level);
+  let items = itemsPerTable - index;
+  const next = nextLargerSizeLg2(domain.sizesLow, domain.sizesHigh, sizeLg2);
+  if (next < lg2 + tableBitsLg2 && congruent(differenceLow, differenceHigh, next)) {
+    const itemsOfNext = 1 << (next - lg2);
+    const until = itemsOfNext - (index & (itemsOfNext - 1));
+    if (until < items) items = until;
+  }
+  return wholePages(remainingLow, remainingHigh, sizeLg2, items >> (sizeLg2 - lg2));
+}
+
+/** Whether two addresses whose exclusive or is given agree modulo `2^lg2`. */
+function congruent(differenceLow: number, differenceHigh: number, lg2: number): boolean {
+  return ((differenceLow & offsetMaskLow(lg2)) | (differenceHigh & offsetMaskHigh(lg2))) === 0;
+}
+
+/** The table of a level on the way to a page, made where it is missing; NO_FRAME with `refusal` where it can't be. */
+function descend(domain: Domain, pageInLow: number, pageInHigh: number, level: number): number {
+  const words = domain.words;
+  let table = domain.rootWord;
+  let at = domain.topLevel;
+  let indexMask = domain.topIndexMask;
+  for (; at > level; at--) {
+    const item = itemOfPage(table, pageInLow, pageInHigh, at, indexMask);
+    const itemLow = words[item];
+    indexMask = itemMask;
+    if (kindOf(itemLow, at) !== EntryKind.Table) {
+      table = makeTable(domain, item, at);
+      if (table === NO_FRAME) return NO_FRAME;
+    } else {
+      table = domain.tableOf(itemLow);
+      if (incoherent && domain.cleaner !== undefined && !isMarkedClean(itemLow)) {
+        cleanTableItem(domain, words, item, itemLow);
+      }
+    }
+  }
+  return table;
+}
+
+/** A new table at an item that is not one. */
+function makeTable(domain: Domain, item: number, level: number): number {
+  const words = domain.words;
+  if (kindOf(words[item], level) === EntryKind.Leaf) {
+    domain.refusal = Status.ADDRESS_IN_USE;
+    return NO_FRAME;
+  }
+  const table = domain.allocateTable();
+  if (table === NO_FRAME) domain.refusal = Status.OUT_OF_MEMORY;
+  else linkTable(domain, words, item, table, level);
+  return table;
+}
