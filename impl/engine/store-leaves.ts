@@ -95,7 +95,8 @@ function storeItems(
   let low = firstLow | 0;
   let high = firstHigh | 0;
   let item = first | 0;
-  const fourBefore = strideHigh === 0 ? end - 4 * itemWords : -1;
+  // Four strides must be less than 2^32, or the carry would be missed.
+  const fourBefore = stride > 0 && stride < 1 << 30 ? end - 4 * itemWords : -1;
   while (item <= fourBefore) {
     const second = item + itemWords;
     const third = second + itemWords;
