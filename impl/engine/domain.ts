@@ -63,9 +63,9 @@ export class Domain {
 
   /** Root and top level in one cell: the root's word index, with the level in its low bits. */
   top = -1;
-  /** The last address that the present top reaches, and the mask of its index. */
-  reachLow = 0;
-  reachHigh = 0;
+  /** The address bits that the present top does not reach, where it can grow; else none. */
+  beyondTopLow = 0;
+  beyondTopHigh = 0;
   topIndexMask = 0;
 
   /** The frames that the running operation took out of use, linked in the memory. */
@@ -132,9 +132,9 @@ export class Domain {
     const width = this.settings.vaWidthLg2;
     const indexBits = Math.min(width, span) - levelLg2(level);
     this.topIndexMask = indexBits <= 0 ? 0 : ((1 << indexBits) - 1) & itemMask;
-    const grown = level < this.settings.topLevelLimit;
-    this.reachLow = grown ? lastOfWidthLow(span) : -1;
-    this.reachHigh = grown ? lastOfWidthHigh(span) : -1;
+    const grows = level < this.settings.topLevelLimit;
+    this.beyondTopLow = grows ? ~lastOfWidthLow(span) : 0;
+    this.beyondTopHigh = grows ? ~lastOfWidthHigh(span) : 0;
     publishTop(this, rootWord | level);
   }
 
@@ -163,13 +163,12 @@ export class Domain {
     leafLevels: number,
     tableLevels: number,
   ): void {
-    const head = this.freedHead;
-    const tail = this.freedTail;
-    const count = this.freedCount;
+    gather.add(firstLow, firstHigh, lastLow, lastHigh, leafLevels, tableLevels);
+    if (this.freedCount === 0) return;
+    gather.takeFrames(this.freedHead, this.freedTail, this.freedCount);
     this.freedHead = NO_FRAME;
     this.freedTail = NO_FRAME;
     this.freedCount = 0;
-    gather.add(firstLow, firstHigh, lastLow, lastHigh, leafLevels, tableLevels, head, tail, count);
   }
 
   /** The table that an item points to. */

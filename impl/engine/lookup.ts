@@ -1,6 +1,5 @@
 import { Status } from "../errors.js";
-import { EntryKind } from "../formats/format.js";
-import { contiguousLg2Of, itemWords, kindOf, oaHigh, oaLow } from "../stamp/format.js";
+import { contiguousLg2Of, growsTop, isEmpty, isTable, itemWords, oaHigh, oaLow } from "../stamp/format.js";
 import type { Domain } from "./domain.js";
 import {
   itemMask,
@@ -14,7 +13,7 @@ import {
 
 /** Whether the present top does not reach an address that is inside the input width. */
 export function beyondTop(domain: Domain, low: number, high: number): boolean {
-  return (high & ~domain.reachHigh) !== 0 || (low & ~domain.reachLow) !== 0;
+  return ((low & domain.beyondTopLow) | (high & domain.beyondTopHigh)) !== 0;
 }
 
 /**
@@ -22,22 +21,22 @@ export function beyondTop(domain: Domain, low: number, high: number): boolean {
  * never a number: physical address 0 is a legal answer.
  */
 export function lookup(domain: Domain, low: number, high: number): boolean {
-  if (domain.inputRangeStatus(low, high, low, high) !== Status.OK) return false;
-  if (beyondTop(domain, low, high)) return false;
+  if (((low & domain.vaBeyondLow) | (high & domain.vaBeyondHigh)) !== 0) {
+    if (domain.inputRangeStatus(low, high, low, high) !== Status.OK) return false;
+  }
+  if (growsTop && beyondTop(domain, low, high)) return false;
   const words = domain.words;
   const pageInLow = pageLow(low, high);
   const pageInHigh = pageHigh(high);
   let level = domain.topLevel;
   let item = itemOfPage(domain.rootWord, pageInLow, pageInHigh, level, domain.topIndexMask);
   let itemLow = words[item];
-  let kind = kindOf(itemLow, level);
-  while (kind === EntryKind.Table) {
+  while (level > 0 && isTable(itemLow, level)) {
     level--;
     item = itemOfPage(domain.tableOf(itemLow), pageInLow, pageInHigh, level, itemMask);
     itemLow = words[item];
-    kind = kindOf(itemLow, level);
   }
-  if (kind === EntryKind.Empty) return false;
+  if (isEmpty(itemLow)) return false;
   const itemHigh = itemWords === 2 ? words[item + 1] : 0;
   const sizeLg2 = levelLg2(level) + contiguousLg2Of(itemLow, itemHigh, level);
   const maskLow = offsetMaskLow(sizeLg2);

@@ -14,7 +14,9 @@ import {
   granuleLg2,
   growsTop,
   incoherent,
+  isEmpty,
   isMarkedClean,
+  isTable,
   kindOf,
   leafHigh,
   leafLow,
@@ -36,10 +38,38 @@ import {
   shiftLeftLow,
 } from "./geometry.js";
 import { grow } from "./grow.js";
-import { cleanTableItem, linkTable } from "./items.js";
+import { cleanTableItem, itemBytes, linkTable, storeItem } from "./items.js";
 import { largestSizeLg2, nextLargerSizeLg2, wholePages } from "./page-size.js";
 import { storeLeaves } from "./store-leaves.js";
 
+/**
+ * Maps one smallest page, the commonest request of all, without the machinery for runs. The checks have passed, so
+ * this size is allowed.
+ */
+export function mapPage(
+  domain: Domain,
+  iovaLow: number,
+  iovaHigh: number,
+  paLow: number,
+  paHigh: number,
+  attributesLow: number,
+  attributesHigh: number,
+): Status {
+  const words = domain.words;
+  const pageInLow = pageLow(iovaLow, iovaHigh);
+  const table = descend(domain, pageInLow, pageHigh(iovaHigh), 0);
+  if (table === NO_FRAME) return domain.refusal;
+  const item = itemOfPage(table, pageInLow, 0, 0, itemMask);
+  if (!isEmpty(words[item])) return Status.ADDRESS_IN_USE;
+  const low = leafLow(paLow, paHigh, 0, 0, attributesLow);
+  storeItem(domain, words, item, low, leafHigh(paLow, paHigh, 0, 0, attributesHigh));
+  if (incoherent && domain.cleaner !== undefined) domain.clean(item, itemBytes);
+  domain.resultLow = (iovaLow + (1 << granuleLg2)) | 0;
+  domain.resultHigh = domain.resultLow === 0 ? (iovaHigh + 1) | 0 : iovaHigh;
+  return Status.OK;
+}
+
+/** Maps a range whose checks have passed. On a refusal `result…` says up to where it came. */
 export function mapRuns(
   domain: Domain,
   startLow: number,
@@ -123,7 +153,6 @@ function sizeAt(
   remainingLow: number,
   remainingHigh: number,
 ): number {
-  if (remainingHigh === 0 && remainingLow === 1 << granuleLg2) return granuleLg2;
   const { sizesLow, sizesHigh } = domain;
   return largestSizeLg2(sizesLow, sizesHigh, alignmentLow, alignmentHigh, remainingLow, remainingHigh);
 }
@@ -166,7 +195,7 @@ function descend(domain: Domain, pageInLow: number, pageInHigh: number, level: n
     const item = itemOfPage(table, pageInLow, pageInHigh, at, indexMask);
     const itemLow = words[item];
     indexMask = itemMask;
-    if (kindOf(itemLow, at) !== EntryKind.Table) {
+    if (!isTable(itemLow, at)) {
       table = makeTable(domain, item, at);
       if (table === NO_FRAME) return NO_FRAME;
     } else {

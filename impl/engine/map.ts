@@ -6,12 +6,12 @@
 import { Status } from "../errors.js";
 import { PROT_MASK, Prot } from "../formats/format.js";
 import type { Gather } from "../memory/gather.js";
-import { features, growsTop, leafAttributesHigh, leafAttributesLow } from "../stamp/format.js";
+import { features, granuleLg2, growsTop, leafAttributesHigh, leafAttributesLow } from "../stamp/format.js";
 import type { Domain } from "./domain.js";
 import { below, levelOfSize } from "./geometry.js";
 import { grow } from "./grow.js";
 import { beyondTop } from "./lookup.js";
-import { mapRuns } from "./map-runs.js";
+import { mapPage, mapRuns } from "./map-runs.js";
 import { largestSizeLg2 } from "./page-size.js";
 
 const FORCE_WRITEABLE = 1 << features.flags.indexOf("forceWriteable");
@@ -52,6 +52,9 @@ export function map(
   }
   const attributesLow = leafAttributesLow(prot, domain.flags);
   const attributesHigh = leafAttributesHigh(prot, domain.flags, domain.encryptionHigh);
+  if (lengthLow === 1 << granuleLg2 && lengthHigh === 0) {
+    return mapPage(domain, iovaLow, iovaHigh, paLow, paHigh, attributesLow, attributesHigh);
+  }
   const result = mapRuns(
     domain,
     iovaLow,

@@ -55,6 +55,11 @@ export function kindOf(low: number, level: number): EntryKind {
   return nextLevel === 0 || nextLevel === NEXT_LEVEL ? EntryKind.Leaf : EntryKind.Table;
 }
 
+/** NextLevel 1 to 6: adding one carries 0 and 7, and only those, out of the field's upper two bits. */
+export function isTable(low: number, _level: number): boolean {
+  return (low & PR) !== 0 && ((low + (1 << NEXT_LEVEL_SHIFT)) & (6 << NEXT_LEVEL_SHIFT)) !== 0;
+}
+
 export function isEmpty(low: number): boolean {
   return (low & PR) === 0;
 }

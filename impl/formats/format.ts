@@ -44,6 +44,8 @@ export interface Format {
 
   /** What an item is. */
   kindOf(low: number, level: number): EntryKind;
+  /** Whether `kindOf` says Table, at a level above 0. */
+  isTable(low: number, level: number): boolean;
   /** Whether `kindOf` says Empty, at any level. */
   isEmpty(low: number): boolean;
   /** True for a leaf that is a whole entry by itself. May miss one, which then takes the slower way. */

@@ -53,6 +53,10 @@ export function kindOf(low: number, level: number): EntryKind {
   return level === 0 || (low & (R | W | X)) !== 0 ? EntryKind.Leaf : EntryKind.Table;
 }
 
+export function isTable(low: number, _level: number): boolean {
+  return (low & (V | R | W | X)) === V;
+}
+
 export function isEmpty(low: number): boolean {
   return (low & V) === 0;
 }

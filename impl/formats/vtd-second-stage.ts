@@ -48,6 +48,10 @@ export function kindOf(low: number, level: number): EntryKind {
   return level === 0 || (level <= leafLevelMax && (low & PS) !== 0) ? EntryKind.Leaf : EntryKind.Table;
 }
 
+export function isTable(low: number, level: number): boolean {
+  return (low & (R | W)) !== 0 && ((low & PS) === 0 || level > leafLevelMax);
+}
+
 export function isEmpty(low: number): boolean {
   return (low & (R | W)) === 0;
 }

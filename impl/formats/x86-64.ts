@@ -49,6 +49,10 @@ export function kindOf(low: number, level: number): EntryKind {
   return level === 0 || (level <= leafLevelMax && (low & PS) !== 0) ? EntryKind.Leaf : EntryKind.Table;
 }
 
+export function isTable(low: number, level: number): boolean {
+  return (low & P) !== 0 && ((low & PS) === 0 || level > leafLevelMax);
+}
+
 export function isEmpty(low: number): boolean {
   return (low & P) === 0;
 }

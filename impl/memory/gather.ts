@@ -51,10 +51,7 @@ export class Gather {
     this.policy = policy;
   }
 
-  /**
-   * Adds an inclusive range, of which the frame list `head … tail` (`count` frames, linked in the memory) was
-   * taken out of use.
-   */
+  /** Adds an inclusive range. Frames that were taken out of use in it follow, by `takeFrames`. */
   add(
     firstLow: number,
     firstHigh: number,
@@ -62,14 +59,9 @@ export class Gather {
     lastHigh: number,
     leafLevels: number,
     tableLevels: number,
-    head: number,
-    tail: number,
-    count: number,
   ): void {
-    if (this.pending) {
-      if (this.policy === GatherPolicy.NoGaps && this.#leavesGap(firstLow, firstHigh, lastLow, lastHigh)) {
-        this.sync();
-      }
+    if (this.pending && this.policy === GatherPolicy.NoGaps) {
+      if (this.#leavesGap(firstLow, firstHigh, lastLow, lastHigh)) this.sync();
     }
     if (!this.pending) {
       this.pending = true;
@@ -89,23 +81,21 @@ export class Gather {
     }
     this.leafLevels |= leafLevels;
     this.tableLevels |= tableLevels;
-    if (head !== NO_FRAME) this.#adopt(head, tail, count);
+  }
+
+  /** Adds the frame list `head … tail`, linked in the memory; a range that covers them was added before. */
+  takeFrames(head: number, tail: number, count: number): void {
+    if (this.#tail === NO_FRAME) this.#head = head;
+    else this.#memory.joinLists(this.#tail, head);
+    this.#tail = tail;
+    this.frames += count;
   }
 
   /** Hands every frame to another gather of the same memory, in constant time, with what covers them. */
   moveTo(other: Gather): void {
     if (!this.pending) return;
-    other.add(
-      this.firstLow,
-      this.firstHigh,
-      this.lastLow,
-      this.lastHigh,
-      this.leafLevels,
-      this.tableLevels,
-      this.#head,
-      this.#tail,
-      this.frames,
-    );
+    other.add(this.firstLow, this.firstHigh, this.lastLow, this.lastHigh, this.leafLevels, this.tableLevels);
+    if (this.#head !== NO_FRAME) other.takeFrames(this.#head, this.#tail, this.frames);
     this.#clear();
   }
 
@@ -126,14 +116,7 @@ export class Gather {
     }
     const head = this.#head;
     this.#clear();
-    this.#memory.releaseList(head);
-  }
-
-  #adopt(head: number, tail: number, count: number): void {
-    if (this.#tail === NO_FRAME) this.#head = head;
-    else this.#memory.joinLists(this.#tail, head);
-    this.#tail = tail;
-    this.frames += count;
+    if (head !== NO_FRAME) this.#memory.releaseList(head);
   }
 
   #clear(): void {
