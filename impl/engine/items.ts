@@ -7,7 +7,7 @@ export const itemBytes = itemWords * 4;
 
 /** Empty → present: the word with the valid bit comes last. */
 export function storeItem(domain: Domain, words: Int32Array, item: number, low: number, high: number): void {
-  if (itemWords === 2) storeWord(domain, words, item + 1, high);
+  if (itemWords === 2) storeWord(domain, words, (item + 1) | 0, high);
   storeWord(domain, words, item, low);
 }
 

@@ -98,9 +98,9 @@ function storeItems(
   // Four strides must be less than 2^32, or the carry would be missed.
   const fourBefore = stride > 0 && stride < 1 << 30 ? end - 4 * itemWords : -1;
   while (item <= fourBefore) {
-    const second = item + itemWords;
-    const third = second + itemWords;
-    const fourth = third + itemWords;
+    const second = (item + itemWords) | 0;
+    const third = (item + 2 * itemWords) | 0;
+    const fourth = (item + 3 * itemWords) | 0;
     if (!isEmpty(words[item]) || !isEmpty(words[second])) break;
     if (!isEmpty(words[third]) || !isEmpty(words[fourth])) break;
     const next = (low + 4 * stride) | 0;
@@ -111,7 +111,7 @@ function storeItems(
     storeItem(domain, words, third, (low + 2 * stride) | 0, high);
     storeItem(domain, words, fourth, (low + 3 * stride) | 0, high);
     low = next;
-    item = fourth + itemWords;
+    item = (item + 4 * itemWords) | 0;
   }
   for (; item < end; item += itemWords) {
     if (!isEmpty(words[item])) break;

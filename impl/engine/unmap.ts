@@ -6,7 +6,6 @@ import { Status } from "../errors.js";
 import { EntryKind } from "../formats/format.js";
 import type { Gather } from "../memory/gather.js";
 import {
-  contiguous,
   contiguousLg2Of,
   granuleLg2,
   incoherent,
@@ -14,8 +13,10 @@ import {
   isTable,
   itemWords,
   kindOf,
+  plainLeafIsInHigh,
   tableBitsLg2,
 } from "../stamp/format.js";
+import { clearItems } from "../stamp/variant.js";
 import type { Domain } from "./domain.js";
 import {
   below,
@@ -120,7 +121,7 @@ export function unmap(
 
 /** Whether a level-0 item is a leaf by itself. */
 function isPage(words: Int32Array, item: number): boolean {
-  return isPlainLeaf(words[item], words[item + itemWords - 1], 0);
+  return isPlainLeaf(words[item], plainLeafIsInHigh ? words[item + 1] : 0, 0);
 }
 
 /** Whether two addresses, given their exclusive or, fall in one table that spans `2^spanLg2` bytes (below 2^64). */
@@ -128,10 +129,7 @@ function sameTable(differenceLow: number, differenceHigh: number, spanLg2: numbe
   return ((differenceLow & ~offsetMaskLow(spanLg2)) | (differenceHigh & ~offsetMaskHigh(spanLg2))) === 0;
 }
 
-/**
- * Clears leaf entries from an item on, up to the entry that holds the last item; returns the item after them. Plain
- * leaves go four at a time, since the JIT checks the array once per turn of a loop.
- */
+/** Clears leaf entries from an item on, up to the entry that holds the last item; returns the item after them. */
 function clearLeaves(
   domain: Domain,
   words: Int32Array,
@@ -140,39 +138,38 @@ function clearLeaves(
   level: number,
 ): number {
   let item = first | 0;
-  // Formats whose items have one word do not look at the second.
-  const high = itemWords - 1;
-  const fourBefore = lastItem - 3 * itemWords;
-  while (item <= fourBefore) {
-    const second = item + itemWords;
-    const third = second + itemWords;
-    const fourth = third + itemWords;
-    if (!isPlainLeaf(words[item], words[item + high], level)) break;
-    if (!isPlainLeaf(words[second], words[second + high], level)) break;
-    if (!isPlainLeaf(words[third], words[third + high], level)) break;
-    if (!isPlainLeaf(words[fourth], words[fourth + high], level)) break;
-    clearItem(domain, words, item);
-    clearItem(domain, words, second);
-    clearItem(domain, words, third);
-    clearItem(domain, words, fourth);
-    item = fourth + itemWords;
-  }
   while (item <= lastItem) {
-    if (isPlainLeaf(words[item], words[item + high], level)) {
-      clearItem(domain, words, item);
-      item += itemWords;
-    } else {
-      if (contiguous === "none" || kindOf(words[item], level) !== EntryKind.Leaf) break;
-      const contiguousLg2 = contiguousLg2Of(words[item], words[item + high], level);
-      item = clearEntry(domain, words, item, item + (itemWords << contiguousLg2)) | 0;
+    let end = endOfPlainLeaves(words, item, lastItem, level) | 0;
+    if (end === item) {
+      if (kindOf(words[item], level) !== EntryKind.Leaf) break;
+      const contiguousLg2 = contiguousLg2Of(words[item], words[item + itemWords - 1], level);
+      end = item + (itemWords << contiguousLg2);
     }
+    clearItems(domain, words, item, end);
+    item = end;
   }
   return item;
 }
 
-function clearEntry(domain: Domain, words: Int32Array, first: number, end: number): number {
+/**
+ * The item after the leaves, each an entry by itself, that begin at an item. Four at a time, since the JIT checks
+ * the array once per turn of a loop.
+ */
+function endOfPlainLeaves(words: Int32Array, first: number, lastItem: number, level: number): number {
+  const fourBefore = lastItem - 3 * itemWords;
   let item = first | 0;
-  for (; item < end; item += itemWords) clearItem(domain, words, item);
+  while (item <= fourBefore) {
+    const second = (item + itemWords) | 0;
+    const third = (item + 2 * itemWords) | 0;
+    const fourth = (item + 3 * itemWords) | 0;
+    if (!isPlainLeaf(words[item], plainLeafIsInHigh ? words[item + 1] : 0, level)) return item;
+    if (!isPlainLeaf(words[second], plainLeafIsInHigh ? words[second + 1] : 0, level)) return second;
+    if (!isPlainLeaf(words[third], plainLeafIsInHigh ? words[third + 1] : 0, level)) return third;
+    if (!isPlainLeaf(words[fourth], plainLeafIsInHigh ? words[fourth + 1] : 0, level)) return fourth;
+    item = (item + 4 * itemWords) | 0;
+  }
+  while (item <= lastItem && isPlainLeaf(words[item], plainLeafIsInHigh ? words[item + 1] : 0, level))
+    item += itemWords;
   return item;
 }
 

@@ -34,6 +34,7 @@ export const leafLevelMax = 4;
 export const vaWidthMaxLg2 = 64;
 export const oaWidthMaxLg2 = 52;
 export const contiguous: Format["contiguous"] = "identical";
+export const plainLeafIsInHigh: boolean = false;
 export const addressShift: number = 12 - granuleLg2;
 export const tracksDirty = true;
 export const growsTop: boolean = true;

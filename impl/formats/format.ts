@@ -32,6 +32,8 @@ export interface Format {
   readonly oaWidthMaxLg2: number;
   /** Items of one contiguous entry: there are none, they hold one word, or each holds its own address. */
   readonly contiguous: "none" | "identical" | "stepped";
+  /** Whether `isPlainLeaf` looks at the high word, which is not loaded otherwise. */
+  readonly plainLeafIsInHigh: boolean;
   /** By how many bits the item's address field lies above the address that it stands for; may be negative. */
   readonly addressShift: number;
   readonly tracksDirty: boolean;

@@ -26,6 +26,7 @@ export const leafLevelMax = 1;
 export const vaWidthMaxLg2 = 32;
 export const oaWidthMaxLg2 = 34;
 export const contiguous: Format["contiguous"] = "none";
+export const plainLeafIsInHigh: boolean = false;
 export const addressShift = -2;
 /** The base architecture does not offer tracking by the dirty bit. */
 export const tracksDirty = false;

@@ -33,6 +33,7 @@ export const oaWidthMaxLg2 = 56;
 export const contiguous: Format["contiguous"] = "identical";
 /** log2 of the items of a Svnapot run: 16 items are 64 KiB, the only size that Svnapot defines. */
 export const napotLg2 = 4;
+export const plainLeafIsInHigh: boolean = true;
 export const addressShift = -2;
 /** The base architecture does not offer tracking by the dirty bit. */
 export const tracksDirty = false;

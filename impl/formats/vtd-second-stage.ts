@@ -29,6 +29,7 @@ export const leafLevelMax = 2;
 export const vaWidthMaxLg2 = 57;
 export const oaWidthMaxLg2 = 52;
 export const contiguous: Format["contiguous"] = "none";
+export const plainLeafIsInHigh: boolean = false;
 export const addressShift = 0;
 export const tracksDirty = true;
 export const growsTop = false;

@@ -30,6 +30,7 @@ export const leafLevelMax = 2;
 export const vaWidthMaxLg2 = 57;
 export const oaWidthMaxLg2 = 52;
 export const contiguous: Format["contiguous"] = "none";
+export const plainLeafIsInHigh: boolean = false;
 export const addressShift = 0;
 /** Hardware has the bits, the deployed users of this format do not offer tracking by them. */
 export const tracksDirty = false;

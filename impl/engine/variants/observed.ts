@@ -14,3 +14,8 @@ export function publishTop(domain: Domain, top: number): void {
   domain.top = top;
   domain.memory.observer?.published(oldTop, top);
 }
+
+/** Present → empty for a run of items: in each, the low word, which has the valid bit, goes first. */
+export function clearItems(domain: Domain, words: Int32Array, first: number, end: number): void {
+  for (let word = first; word < end; word++) storeWord(domain, words, word, 0);
+}

@@ -12,3 +12,12 @@ export function storeWord(_domain: Domain, words: Int32Array, word: number, valu
 export function publishTop(domain: Domain, top: number): void {
   domain.top = top;
 }
+
+/** From so many words on, the array's own fill is faster than a loop. */
+const FILL_FROM_WORDS = 32;
+
+/** Present → empty for a run of items. Nobody looks in between, so their order is free. */
+export function clearItems(_domain: Domain, words: Int32Array, first: number, end: number): void {
+  if (end - first >= FILL_FROM_WORDS) words.fill(0, first, end);
+  else for (let word = first | 0; word < end; word++) words[word] = 0;
+}
