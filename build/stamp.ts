@@ -12,7 +12,7 @@ import { build, type Plugin, transform } from "esbuild";
 import type { Stamp } from "./stamps.js";
 
 /** Modules with an identity that all stamps share: their classes meet across formats. */
-const SHARED = /\/impl\/(errors|words|memory\/[a-z-]+)\.js$/;
+const SHARED = /\/impl\/(errors|memory\/[a-z-]+)\.js$/;
 
 /** Objects that only name numbers: the numbers are folded in. */
 const CODES = ["Status", "EntryKind", "Prot", "GatherPolicy"];

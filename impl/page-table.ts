@@ -4,6 +4,7 @@ import { destroy } from "./engine/collect.js";
 import { Cursor } from "./engine/cursor.js";
 import { readAndClearDirty, setDirty } from "./engine/dirty.js";
 import { Domain } from "./engine/domain.js";
+import { below } from "./engine/geometry.js";
 import { lookup } from "./engine/lookup.js";
 import { map } from "./engine/map.js";
 import { unmap } from "./engine/unmap.js";
@@ -12,7 +13,7 @@ import { Gather, GatherPolicy, type InvalidateWords } from "./memory/gather.js";
 import { NO_FRAME, type TableMemory } from "./memory/table-memory.js";
 import { type CommonOptions, domainSettings, type GatherPolicyName } from "./options.js";
 import { granuleLg2, modeOf, name } from "./stamp/format.js";
-import { fromWords, highOf, isUint64, lowOf } from "./words.js";
+import { fromWords, highOf, isUint64, lowOf, pair, toWords } from "./words.js";
 
 /** One leaf entry. */
 export interface Entry {
@@ -74,7 +75,6 @@ export class PageTable {
   /** For what `map` replaces, and for calls that bring no gather: always synced before they return. */
   readonly #mapGather: Gather;
   readonly #ownGather: Gather;
-  #mappedFrom = 0n;
 
   /** @internal Use the format's `create` or `open`. */
   constructor(options: CommonOptions, existing?: ExistingTables) {
@@ -110,7 +110,7 @@ export class PageTable {
   /** What the last `map` or `tryMap` mapped, in bytes. */
   get mappedBytes(): bigint {
     const domain = this.#domain;
-    return BigInt.asUintN(64, fromWords(domain.mapEndLow, domain.mapEndHigh) - this.#mappedFrom);
+    return difference(domain.mapEndLow, domain.mapEndHigh, domain.mapFromLow, domain.mapFromHigh);
   }
 
   /**
@@ -126,31 +126,26 @@ export class PageTable {
 
   /** As `map`, but returns a status: `Status.OK`, or why it stopped. Wrong types still throw. */
   tryMap(iova: bigint, pa: bigint, lengthBytes: bigint, prot: number, pageSizes?: bigint): Status {
-    this.#checkAlive();
-    checkUint64("iova", iova);
-    checkUint64("pa", pa);
-    checkUint64("lengthBytes", lengthBytes);
     const domain = this.#domain;
-    if (pageSizes !== undefined) {
-      checkUint64("pageSizes", pageSizes);
-      const { sizesLow, sizesHigh } = domain.settings;
-      domain.allowSizes(sizesLow & lowOf(pageSizes), sizesHigh & highOf(pageSizes));
-    }
-    this.#mappedFrom = iova;
-    const status = map(
-      domain,
-      lowOf(iova),
-      highOf(iova),
-      lowOf(pa),
-      highOf(pa),
-      lowOf(lengthBytes),
-      highOf(lengthBytes),
-      prot,
-      this.#mapGather,
-    );
-    if (pageSizes !== undefined) domain.allowSizes(domain.settings.sizesLow, domain.settings.sizesHigh);
+    if (domain.top < 0) throw new PageTableError("DESTROYED");
+    if (!toWords(iova)) badArgument("iova", iova);
+    const iovaLow = pair[0];
+    const iovaHigh = pair[1];
+    if (!toWords(pa)) badArgument("pa", pa);
+    const paLow = pair[0];
+    const paHigh = pair[1];
+    if (!toWords(lengthBytes)) badArgument("lengthBytes", lengthBytes);
+    const lengthLow = pair[0];
+    const lengthHigh = pair[1];
+    if ((prot | 0) !== prot) badArgument("prot", prot);
+    if (pageSizes !== undefined) this.#allowSizes(pageSizes);
+    domain.mapFromLow = iovaLow;
+    domain.mapFromHigh = iovaHigh;
+    const gather = this.#mapGather;
+    const status = map(domain, iovaLow, iovaHigh, paLow, paHigh, lengthLow, lengthHigh, prot, gather);
     domain.mapEndLow = domain.resultLow;
     domain.mapEndHigh = domain.resultHigh;
+    if (pageSizes !== undefined) domain.allowSizes(domain.settings.sizesLow, domain.settings.sizesHigh);
     return status;
   }
 
@@ -160,25 +155,35 @@ export class PageTable {
    * @param gather collects the invalidation; without one, it is done before the call returns.
    */
   unmap(iova: bigint, lengthBytes: bigint, gather?: Gather): bigint {
-    this.#checkAlive();
-    checkRange(iova, lengthBytes);
-    const last = iova + lengthBytes - 1n;
-    if (lengthBytes === 0n || last >= ALL) return 0n;
     const domain = this.#domain;
+    if (domain.top < 0) throw new PageTableError("DESTROYED");
+    if (!toWords(iova)) badArgument("iova", iova);
+    const firstLow = pair[0];
+    const firstHigh = pair[1];
+    // All 2^64 bytes are a length too; as words it is 0, and one less than that is right again.
+    const all = !toWords(lengthBytes);
+    if (all && lengthBytes !== ALL) badArgument("lengthBytes", lengthBytes);
+    const lengthLow = all ? 0 : pair[0];
+    const lengthHigh = all ? 0 : pair[1];
+    if ((lengthLow | lengthHigh) === 0 && !all) return 0n;
+    const beforeLow = (lengthLow - 1) | 0;
+    const beforeHigh = lengthLow === 0 ? (lengthHigh - 1) | 0 : lengthHigh;
+    const lastLow = (firstLow + beforeLow) | 0;
+    const lastHigh = (firstHigh + beforeHigh + (lastLow >>> 0 < firstLow >>> 0 ? 1 : 0)) | 0;
+    if (below(lastLow, lastHigh, firstLow, firstHigh)) return 0n;
     const into = gather ?? this.#ownGather;
-    unmap(domain, lowOf(iova), highOf(iova), lowOf(last), highOf(last), into);
+    unmap(domain, firstLow, firstHigh, lastLow, lastHigh, into);
     if (!domain.resultAny) return 0n;
     if (gather === undefined) into.sync();
-    const removed = fromWords(domain.resultLow, domain.resultHigh) - iova;
-    return removed > 0n ? removed : removed + ALL;
+    return difference(domain.resultLow, domain.resultHigh, firstLow, firstHigh) || ALL;
   }
 
   /** The output address of one input address, or undefined where nothing is mapped. */
   lookup(iova: bigint): bigint | undefined {
-    this.#checkAlive();
-    checkUint64("iova", iova);
     const domain = this.#domain;
-    if (!lookup(domain, lowOf(iova), highOf(iova))) return undefined;
+    if (domain.top < 0) throw new PageTableError("DESTROYED");
+    if (!toWords(iova)) badArgument("iova", iova);
+    if (!lookup(domain, pair[0], pair[1])) return undefined;
     return fromWords(domain.resultLow, domain.resultHigh);
   }
 
@@ -266,6 +271,12 @@ export class PageTable {
     destroy(this.#domain);
   }
 
+  #allowSizes(pageSizes: bigint): void {
+    checkUint64("pageSizes", pageSizes);
+    const { sizesLow, sizesHigh } = this.#domain.settings;
+    this.#domain.allowSizes(sizesLow & lowOf(pageSizes), sizesHigh & highOf(pageSizes));
+  }
+
   #rootAt(root: bigint): number {
     checkUint64("root", root);
     const offset = root - this.memory.base;
@@ -296,6 +307,11 @@ function entryOf(cursor: Cursor): Entry {
     execute: cursor.executable,
     dirty: cursor.dirty,
   };
+}
+
+/** `a − b` modulo 2^64. */
+function difference(aLow: number, aHigh: number, bLow: number, bHigh: number): bigint {
+  return fromWords((aLow - bLow) | 0, (aHigh - bHigh - (aLow >>> 0 < bLow >>> 0 ? 1 : 0)) | 0);
 }
 
 function invalidationOf(options: CommonOptions): InvalidateWords {
@@ -335,7 +351,10 @@ function checkUint64(what: string, value: bigint): void {
 }
 
 function badArgument(what: string, value: unknown): never {
-  throw new PageTableError("INVALID_ARGUMENT", `${what} = ${String(value)} is not an unsigned 64-bit bigint`);
+  throw new PageTableError(
+    "INVALID_ARGUMENT",
+    `${what} = ${String(value)} is not ${what === "prot" ? "a mask of Prot" : "an unsigned 64-bit bigint"}`,
+  );
 }
 
 function hex(value: bigint): string {

@@ -3,7 +3,16 @@
  * speaks. A store into a one-element `BigUint64Array` converts in a few nanoseconds and allocates nothing.
  */
 const one = new BigUint64Array(1);
-const pair = new Int32Array(one.buffer);
+
+/** The words, low and high, of the number that `toWords` took last. */
+export const pair = new Int32Array(one.buffer);
+
+/** Puts the words of an unsigned 64-bit number into `pair`. False, and nothing is done, for anything else. */
+export function toWords(value: unknown): boolean {
+  if (!isUint64(value)) return false;
+  one[0] = value;
+  return true;
+}
 
 /** Bits 31:0 of an unsigned 64-bit number, as a signed word. */
 export function lowOf(value: bigint): number {

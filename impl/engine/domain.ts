@@ -79,7 +79,9 @@ export class Domain {
   /** Why a step of the running map was refused. */
   refusal: Status = Status.OK;
 
-  /** The address after the last byte that the last map mapped. */
+  /** The first address of the last map, and the one after the last byte that it mapped. */
+  mapFromLow = 0;
+  mapFromHigh = 0;
   mapEndLow = 0;
   mapEndHigh = 0;
 
