@@ -42,7 +42,7 @@ export function readAndClearDirty(
     let endHigh = cursor.nextLow === 0 ? (cursor.nextHigh - 1) | 0 : cursor.nextHigh;
     if (clear) {
       cleanEntry(domain, cursor);
-      domain.report(gather, low, high, endLow, endHigh, 1 << cursor.level, 0);
+      gather.add(low, high, endLow, endHigh, 1 << cursor.level, 0);
     } else {
       if (below(low, high, firstLow, firstHigh)) {
         low = firstLow;

@@ -1,9 +1,9 @@
 import { Status } from "../errors.js";
 import type { Gather } from "../memory/gather.js";
 import { NO_FRAME, type TableMemory } from "../memory/table-memory.js";
-import { frameLg2, tableLow } from "../stamp/format.js";
+import { frameLg2 } from "../stamp/format.js";
 import { publishTop } from "../stamp/variant.js";
-import { itemMask, levelLg2, trailingZeros } from "./geometry.js";
+import { itemMask, levelLg2, tableWord, trailingZeros } from "./geometry.js";
 
 /** What an incoherent domain tells its owner: these bytes must reach memory before anything else is stored. */
 export interface CleanWords {
@@ -155,18 +155,8 @@ export class Domain {
     this.freedCount++;
   }
 
-  /** Gives the inclusive range, and every frame taken out of use since the last report, to a gather. */
-  report(
-    gather: Gather,
-    firstLow: number,
-    firstHigh: number,
-    lastLow: number,
-    lastHigh: number,
-    leafLevels: number,
-    tableLevels: number,
-  ): void {
-    gather.add(firstLow, firstHigh, lastLow, lastHigh, leafLevels, tableLevels);
-    if (this.freedCount === 0) return;
+  /** Gives every frame taken out of use to a gather, to which the range that covers them was added. */
+  giveFrames(gather: Gather): void {
     gather.takeFrames(this.freedHead, this.freedTail, this.freedCount);
     this.freedHead = NO_FRAME;
     this.freedTail = NO_FRAME;
@@ -175,7 +165,7 @@ export class Domain {
 
   /** The table that an item points to. */
   tableOf(low: number): number {
-    return (tableLow(low) - this.baseLow) >>> 2;
+    return tableWord(low, this.baseLow);
   }
 
   /** Tells the owner of an incoherent domain to write bytes back. */

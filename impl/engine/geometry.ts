@@ -1,5 +1,5 @@
 /** Where an address falls in a format's tables. */
-import { granuleLg2, itemWords, leafLevelMax, tableBitsLg2 } from "../stamp/format.js";
+import { granuleLg2, itemWords, leafLevelMax, tableBitsLg2, tableLow } from "../stamp/format.js";
 
 export const itemsPerTable = 1 << tableBitsLg2;
 export const itemMask = itemsPerTable - 1;
@@ -81,4 +81,9 @@ export function itemOfPage(
   const part =
     level < SPLIT_LEVEL ? low >> (level * tableBitsLg2) : high >> ((level - SPLIT_LEVEL) * tableBitsLg2);
   return table + ((part & indexMask) << itemWordsLg2);
+}
+
+/** Where the table begins that an item points to, in a memory whose base has this low word. */
+export function tableWord(itemLow: number, baseLow: number): number {
+  return (tableLow(itemLow) - baseLow) >>> 2;
 }

@@ -9,6 +9,7 @@ import {
   offsetMaskLow,
   pageHigh,
   pageLow,
+  tableWord,
 } from "./geometry.js";
 
 /** Whether the present top does not reach an address that is inside the input width. */
@@ -25,7 +26,7 @@ export function lookup(domain: Domain, low: number, high: number): boolean {
     if (domain.inputRangeStatus(low, high, low, high) !== Status.OK) return false;
   }
   if (growsTop && beyondTop(domain, low, high)) return false;
-  const words = domain.words;
+  const { words, baseLow } = domain;
   const pageInLow = pageLow(low, high);
   const pageInHigh = pageHigh(high);
   let level = domain.topLevel;
@@ -33,7 +34,7 @@ export function lookup(domain: Domain, low: number, high: number): boolean {
   let itemLow = words[item];
   while (level > 0 && isTable(itemLow, level)) {
     level--;
-    item = itemOfPage(domain.tableOf(itemLow), pageInLow, pageInHigh, level, itemMask);
+    item = itemOfPage(tableWord(itemLow, baseLow), pageInLow, pageInHigh, level, itemMask);
     itemLow = words[item];
   }
   if (isEmpty(itemLow)) return false;

@@ -36,6 +36,7 @@ import {
   pageLow,
   shiftLeftHigh,
   shiftLeftLow,
+  tableWord,
 } from "./geometry.js";
 import { grow } from "./grow.js";
 import { cleanTableItem, itemBytes, linkTable, storeItem } from "./items.js";
@@ -187,7 +188,7 @@ function congruent(differenceLow: number, differenceHigh: number, lg2: number): 
 
 /** The table of a level on the way to a page, made where it is missing; NO_FRAME with `refusal` where it can't be. */
 function descend(domain: Domain, pageInLow: number, pageInHigh: number, level: number): number {
-  const words = domain.words;
+  const { words, baseLow } = domain;
   let table = domain.rootWord;
   let at = domain.topLevel;
   let indexMask = domain.topIndexMask;
@@ -199,7 +200,7 @@ function descend(domain: Domain, pageInLow: number, pageInHigh: number, level: n
       table = makeTable(domain, item, at);
       if (table === NO_FRAME) return NO_FRAME;
     } else {
-      table = domain.tableOf(itemLow);
+      table = tableWord(itemLow, baseLow);
       if (incoherent && domain.cleaner !== undefined && !isMarkedClean(itemLow)) {
         cleanTableItem(domain, words, item, itemLow);
       }

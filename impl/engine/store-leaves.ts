@@ -191,6 +191,7 @@ function removeEmptySubtree(
   const firstHigh = (startHigh + shiftLeftHigh(itemsFromStart, lg2) + carry) | 0;
   const lastLow = firstLow | offsetMaskLow(lg2);
   const lastHigh = firstHigh | offsetMaskHigh(lg2);
-  domain.report(gather, firstLow, firstHigh, lastLow, lastHigh, 0, tableLevels);
+  gather.add(firstLow, firstHigh, lastLow, lastHigh, 0, tableLevels);
+  domain.giveFrames(gather);
   return true;
 }

@@ -32,6 +32,7 @@ import {
   shiftLeftHigh,
   shiftLeftLow,
   shiftRightLow,
+  tableWord,
 } from "./geometry.js";
 import { clearItem, itemBytes } from "./items.js";
 import { beyondTop } from "./lookup.js";
@@ -55,7 +56,7 @@ export function unmap(
   domain.resultLow = firstLow;
   domain.resultHigh = firstHigh;
   if (domain.inputRangeStatus(firstLow, firstHigh, lastLow, lastHigh) !== Status.OK) return;
-  const words = domain.words;
+  const { words, baseLow } = domain;
   const topLevel = domain.topLevel;
   let low = firstLow | 0;
   let high = firstHigh | 0;
@@ -71,7 +72,7 @@ export function unmap(
     let start = itemOfPage(table, pageInLow, pageInHigh, level, indexMask);
     while (level > 0 && isTable(words[start], level)) {
       path[level] = start;
-      table = domain.tableOf(words[start]);
+      table = tableWord(words[start], baseLow);
       level--;
       indexMask = itemMask;
       start = itemOfPage(table, pageInLow, pageInHigh, level, indexMask);
@@ -116,7 +117,8 @@ export function unmap(
   domain.resultAny = true;
   const endLow = (low - 1) | 0;
   const endHigh = low === 0 ? (high - 1) | 0 : high;
-  domain.report(gather, firstLow, firstHigh, endLow, endHigh, leafLevels, tableLevels);
+  gather.add(firstLow, firstHigh, endLow, endHigh, leafLevels, tableLevels);
+  if (domain.freedCount !== 0) domain.giveFrames(gather);
 }
 
 /** Whether a level-0 item is a leaf by itself. */
