@@ -51,8 +51,8 @@ function formatSizesLg2(configuration: Configuration): number[] {
   const top = highestTopLevel(configuration);
   const granuleLg2 = itemSizeLg2(configuration, 0);
   if (format === "amdv1" || format === "amdv1-mock") {
-    // Every power of two below the span of the highest leaf level (4), without the 512 GiB of the erratum.
-    const count = itemSizeLg2(configuration, Math.min(top, 4) + 1) - granuleLg2;
+    // Every power of two below the span of the highest leaf level (4, the mock 3), without the 512 GiB of the erratum.
+    const count = itemSizeLg2(configuration, Math.min(top, format === "amdv1-mock" ? 3 : 4) + 1) - granuleLg2;
     return Array.from({ length: count }, (_, n) => granuleLg2 + n).filter((lg2) => lg2 !== 39);
   }
   const leafLevelMax = format === "riscv64" || format === "riscv32" ? top : Math.min(top, 2);

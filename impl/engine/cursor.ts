@@ -11,6 +11,7 @@ import {
   readable,
   writable,
 } from "../stamp/format.js";
+import { enterTable } from "../stamp/variant.js";
 import type { Domain } from "./domain.js";
 import {
   below,
@@ -117,6 +118,7 @@ export class Cursor {
     let kind = kindOf(words[item], level);
     while (kind === EntryKind.Table) {
       const table = this.domain.tableOf(words[item]);
+      enterTable(this.domain, table);
       level--;
       item = itemOfPage(table, pageInLow, pageInHigh, level, itemMask);
       kind = kindOf(words[item], level);

@@ -1,5 +1,6 @@
 import { Status } from "../errors.js";
 import { contiguousLg2Of, growsTop, isEmpty, isTable, itemWords, oaHigh, oaLow } from "../stamp/format.js";
+import { enterTable } from "../stamp/variant.js";
 import type { Domain } from "./domain.js";
 import {
   itemMask,
@@ -34,7 +35,9 @@ export function lookup(domain: Domain, low: number, high: number): boolean {
   let itemLow = words[item];
   while (level > 0 && isTable(itemLow, level)) {
     level--;
-    item = itemOfPage(tableWord(itemLow, baseLow), pageInLow, pageInHigh, level, itemMask);
+    const table = tableWord(itemLow, baseLow);
+    enterTable(domain, table);
+    item = itemOfPage(table, pageInLow, pageInHigh, level, itemMask);
     itemLow = words[item];
   }
   if (isEmpty(itemLow)) return false;

@@ -22,6 +22,7 @@ import {
   leafLow,
   tableBitsLg2,
 } from "../stamp/format.js";
+import { enterTable } from "../stamp/variant.js";
 import type { Domain } from "./domain.js";
 import {
   itemMask,
@@ -201,6 +202,7 @@ function descend(domain: Domain, pageInLow: number, pageInHigh: number, level: n
       if (table === NO_FRAME) return NO_FRAME;
     } else {
       table = tableWord(itemLow, baseLow);
+      enterTable(domain, table);
       if (incoherent && domain.cleaner !== undefined && !isMarkedClean(itemLow)) {
         cleanTableItem(domain, words, item, itemLow);
       }

@@ -16,7 +16,7 @@ import {
   plainLeafIsInHigh,
   tableBitsLg2,
 } from "../stamp/format.js";
-import { clearItems } from "../stamp/variant.js";
+import { clearItems, enterTable } from "../stamp/variant.js";
 import type { Domain } from "./domain.js";
 import {
   below,
@@ -73,6 +73,7 @@ export function unmap(
     while (level > 0 && isTable(words[start], level)) {
       path[level] = start;
       table = tableWord(words[start], baseLow);
+      enterTable(domain, table);
       level--;
       indexMask = itemMask;
       start = itemOfPage(table, pageInLow, pageInHigh, level, indexMask);

@@ -163,6 +163,11 @@ export class TableMemory {
     this.#next[this.#unitOf(last)] = second;
   }
 
+  /** Whether the frame that begins at a word was freed and not released yet. */
+  isQuarantined(word: number): boolean {
+    return (this.#state[this.#unitOf(word)] & QUARANTINED) !== 0;
+  }
+
   /** Whether the frame that begins at this physical address is in use, quarantined or neither. */
   frameState(address: bigint): "live" | "quarantined" | "free" {
     const offset = address - this.base;

@@ -1,9 +1,20 @@
 /** The observed variant: every store is one event, so that caches and walkers can be checked between any two. */
 import type { Domain } from "../domain.js";
 
-export const observed: boolean = true;
+/** No operation may walk a table that was freed. */
+export function enterTable(domain: Domain, table: number): void {
+  if (!Number.isInteger(table) || table >= domain.words.length) {
+    throw new Error(`a table item points outside the table memory (word ${table})`);
+  }
+  if (domain.memory.isQuarantined(table)) {
+    throw new Error(`the freed table at word ${table} is still walked`);
+  }
+}
 
 export function storeWord(domain: Domain, words: Int32Array, word: number, value: number): void {
+  if (!Number.isInteger(word) || word < 0 || word >= words.length || (value | 0) !== value) {
+    throw new Error(`a store of ${value} at word ${word} is not one of table memory`);
+  }
   const oldValue = words[word];
   words[word] = value;
   domain.memory.observer?.stored(word, oldValue, value);

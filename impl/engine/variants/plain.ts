@@ -1,8 +1,8 @@
 /** The plain variant: a store is a store. */
 import type { Domain } from "../domain.js";
 
-/** Whether arguments and invariants are asserted. */
-export const observed: boolean = false;
+/** Called with every table that an operation enters. */
+export function enterTable(_domain: Domain, _table: number): void {}
 
 export function storeWord(_domain: Domain, words: Int32Array, word: number, value: number): void {
   words[word] = value;
