@@ -79,6 +79,11 @@ export class Domain {
   /** Why a step of the running map was refused. */
   refusal: Status = Status.OK;
 
+  /** Where the running unmap stands: its table, that table's level, and whether the range ends in it. */
+  seekTable = 0;
+  seekLevel = 0;
+  seekHoldsLast = false;
+
   /** The first address of the last map, and the one after the last byte that it mapped. */
   mapFromLow = 0;
   mapFromHigh = 0;

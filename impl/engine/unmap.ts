@@ -14,7 +14,6 @@ import {
   itemWords,
   kindOf,
   plainLeafIsInHigh,
-  tableBitsLg2,
 } from "../stamp/format.js";
 import { clearItems, enterTable } from "../stamp/variant.js";
 import type { Domain } from "./domain.js";
@@ -56,61 +55,31 @@ export function unmap(
   domain.resultLow = firstLow;
   domain.resultHigh = firstHigh;
   if (domain.inputRangeStatus(firstLow, firstHigh, lastLow, lastHigh) !== Status.OK) return;
-  const { words, baseLow } = domain;
-  const topLevel = domain.topLevel;
+  const words = domain.words;
   let low = firstLow | 0;
   let high = firstHigh | 0;
   let leafLevels = 0;
   let tableLevels = 0;
   let going = true;
   while (going && !beyondTop(domain, low, high)) {
-    const pageInLow = pageLow(low, high);
-    const pageInHigh = pageHigh(high);
-    let level = topLevel | 0;
-    let indexMask = domain.topIndexMask;
-    let table = domain.rootWord;
-    let start = itemOfPage(table, pageInLow, pageInHigh, level, indexMask);
-    while (level > 0 && isTable(words[start], level)) {
-      path[level] = start;
-      table = tableWord(words[start], baseLow);
-      enterTable(domain, table);
-      level--;
-      indexMask = itemMask;
-      start = itemOfPage(table, pageInLow, pageInHigh, level, indexMask);
-    }
-    const lg2 = levelLg2(level);
-    const inTable =
-      level === topLevel
-        ? !beyondTop(domain, lastLow, lastHigh)
-        : sameTable(low ^ lastLow, high ^ lastHigh, lg2 + tableBitsLg2);
-    const lastItem = inTable
-      ? itemOfPage(table, pageLow(lastLow, lastHigh), pageHigh(lastHigh), level, indexMask)
-      : table + (indexMask << itemWordsLg2);
-    let item = start | 0;
-    if (level === 0 && item === lastItem && isPage(words, item) && (low & offsetMaskLow(granuleLg2)) === 0) {
-      // One page, the commonest request of all, goes without the calls below.
-      clearItem(domain, words, item);
-      item += itemWords;
-    } else {
-      // Only a first entry can be entered in its middle: every other one begins where the one before ended.
-      if (!beginsEntry(words, start, level, low, high)) break;
-      item = clearLeaves(domain, words, start, lastItem, level) | 0;
-      if (item === start) break;
-    }
+    const start = seek(domain, words, low, high) | 0;
+    const level = domain.seekLevel;
+    const lastItem = lastItemInTable(domain, low, high, lastLow, lastHigh) | 0;
+    const item = clearFrom(domain, words, start, lastItem, level, low, high) | 0;
+    if (item === start) break;
     if (incoherent && domain.cleaner !== undefined) domain.clean(start, (item - start) * 4);
-    // It stopped before its last item: going on is for a table that stands there, not for a hole.
-    if (item <= lastItem) going = kindOf(words[item], level) === EntryKind.Table;
     leafLevels |= 1 << level;
     const items = (item - start) >> itemWordsLg2;
+    const lg2 = levelLg2(level);
     const bytesLow = shiftLeftLow(items, lg2);
-    high = (high + shiftLeftHigh(items, lg2) + ((low + bytesLow) >>> 0 < bytesLow >>> 0 ? 1 : 0)) | 0;
     low = (low + bytesLow) | 0;
-    if (inTable && item > lastItem) going = false;
-    if (item === table + itemsPerTable * itemWords && level < topLevel) {
-      tableLevels |= freeCovered(domain, table, level, low, high, firstLow, firstHigh);
+    high = (high + shiftLeftHigh(items, lg2) + (low >>> 0 < bytesLow >>> 0 ? 1 : 0)) | 0;
+    // Short of its last item it met a table, into which it goes on, or a hole. The address after the last is 0.
+    if (item <= lastItem) going = kindOf(words[item], level) === EntryKind.Table;
+    else going = !domain.seekHoldsLast && (low | high) !== 0;
+    if (item === domain.seekTable + itemsPerTable * itemWords && level < domain.topLevel) {
+      tableLevels |= freeCovered(domain, domain.seekTable, level, low, high, firstLow, firstHigh);
     }
-    // Past the last address of all: there is nothing to go on with.
-    if ((low | high) === 0) going = false;
   }
   domain.resultLow = low;
   domain.resultHigh = high;
@@ -120,6 +89,66 @@ export function unmap(
   const endHigh = low === 0 ? (high - 1) | 0 : high;
   gather.add(firstLow, firstHigh, endLow, endHigh, leafLevels, tableLevels);
   if (domain.freedCount !== 0) domain.giveFrames(gather);
+}
+
+/** The item that translates an address, or the empty one in its place; its table and level go into `seek…`. */
+function seek(domain: Domain, words: Int32Array, low: number, high: number): number {
+  const baseLow = domain.baseLow;
+  const pageInLow = pageLow(low, high);
+  const pageInHigh = pageHigh(high);
+  let level = domain.topLevel | 0;
+  let table = domain.rootWord;
+  let item = itemOfPage(table, pageInLow, pageInHigh, level, domain.topIndexMask);
+  while (level > 0 && isTable(words[item], level)) {
+    path[level] = item;
+    table = tableWord(words[item], baseLow);
+    enterTable(domain, table);
+    level--;
+    item = itemOfPage(table, pageInLow, pageInHigh, level, itemMask);
+  }
+  domain.seekLevel = level;
+  domain.seekTable = table;
+  return item;
+}
+
+/** The last item of the table just sought that the range reaches; `seekHoldsLast` says whether the range ends there. */
+function lastItemInTable(
+  domain: Domain,
+  low: number,
+  high: number,
+  lastLow: number,
+  lastHigh: number,
+): number {
+  const level = domain.seekLevel;
+  const table = domain.seekTable;
+  const top = level === domain.topLevel;
+  const indexMask = top ? domain.topIndexMask : itemMask;
+  const holdsLast = top
+    ? !beyondTop(domain, lastLow, lastHigh)
+    : sameTable(low ^ lastLow, high ^ lastHigh, levelLg2(level + 1));
+  domain.seekHoldsLast = holdsLast;
+  if (!holdsLast) return table + (indexMask << itemWordsLg2);
+  return itemOfPage(table, pageLow(lastLow, lastHigh), pageHigh(lastHigh), level, indexMask);
+}
+
+/** Clears entries from an item, which translates an address, up to a last item; returns the item after them. */
+function clearFrom(
+  domain: Domain,
+  words: Int32Array,
+  first: number,
+  lastItem: number,
+  level: number,
+  low: number,
+  high: number,
+): number {
+  // One page, the commonest request of all, goes without the calls below.
+  if (level === 0 && first === lastItem && isPage(words, first) && (low & offsetMaskLow(granuleLg2)) === 0) {
+    clearItem(domain, words, first);
+    return first + itemWords;
+  }
+  // Only a first entry can be entered in its middle: every other one begins where the one before ended.
+  if (!beginsEntry(words, first, level, low, high)) return first;
+  return clearLeaves(domain, words, first, lastItem, level);
 }
 
 /** Whether a level-0 item is a leaf by itself. */
