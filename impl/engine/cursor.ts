@@ -9,6 +9,7 @@ import {
   oaHigh,
   oaLow,
   readable,
+  tracksDirty,
   writable,
 } from "../stamp/format.js";
 import { enterTable } from "../stamp/variant.js";
@@ -96,8 +97,9 @@ export class Cursor {
     return executable(this.domain.words[this.item], this.#high());
   }
 
-  /** An entry is dirty if any of its items is. */
+  /** An entry is dirty if any of its items is; never, where the format's dirty bit tracks nothing. */
   get dirty(): boolean {
+    if (!tracksDirty) return false;
     const words = this.domain.words;
     const end = this.item + this.itemsWords;
     for (let item = this.item; item < end; item += itemWords) if (isDirty(words[item])) return true;
