@@ -1,0 +1,149 @@
+/**
+ * What npm publishes: the compiled modules that the public entries reach, file by file, as ES modules in
+ * `dist/esm` and as CommonJS in `dist/cjs`. Nothing is bundled together, so a class has one identity however a
+ * program spells its imports, the stamps keep the form that the JIT likes, and stack traces name real files. The
+ * packages that these modules use come along in `vendor/`, each bundled by itself: the published package has no
+ * dependencies.
+ */
+import { chmod, copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
+import { build, type Plugin } from "esbuild";
+import { writeVendored } from "./vendor.js";
+
+/** Modules that users import. Only these have type declarations and a CommonJS form. */
+const LIBRARY = [
+  "impl/index.js",
+  "impl/entries/amdv1.js",
+  "impl/entries/amdv1-mock.js",
+  "impl/entries/x86-64.js",
+  "impl/entries/vtd-second-stage.js",
+  "impl/entries/riscv64.js",
+  "impl/entries/riscv32.js",
+  "fuzz/testing.js",
+  "models/arbitraries.js",
+] as const;
+
+/** The command line: what a shell runs, and what it runs in its worker threads. */
+const BIN = "fuzz/cli/genpt.js";
+const COMMANDS = [BIN, "fuzz/cli/worker.js"] as const;
+
+/** Whoever imports `genpt/testing/arbitraries` has fast-check: a copy of our own would not know theirs. */
+const PEERS: readonly string[] = ["fast-check"];
+
+interface Graph {
+  /** Relative to `dist`. */
+  readonly files: readonly string[];
+  readonly packages: readonly string[];
+}
+
+/** Writes `dist/esm` and `dist/cjs` from the compiled and stamped files. */
+export async function publish(dist: string): Promise<void> {
+  const esm = join(dist, "esm");
+  const cjs = join(dist, "cjs");
+  await Promise.all([esm, cjs].map((directory) => rm(directory, { recursive: true, force: true })));
+  const library = await graphOf(dist, LIBRARY);
+  const everything = await graphOf(dist, [...LIBRARY, ...COMMANDS]);
+  await copyModules(dist, esm, everything.files);
+  await transformModules(dist, cjs, library.files);
+  await writeVendored(join(esm, "vendor"), vendored(everything), "esm");
+  await writeVendored(join(cjs, "vendor"), vendored(library), "cjs");
+  await writeFile(join(cjs, "package.json"), '{ "type": "commonjs" }\n');
+  const declarations = await declarationsOf(dist, LIBRARY);
+  for (const file of declarations) {
+    await copy(join(dist, file), join(esm, file));
+    await copy(join(dist, file), join(cjs, file));
+  }
+  await chmod(join(esm, BIN), 0o755);
+}
+
+function vendored({ packages }: Graph): readonly string[] {
+  return packages.filter((name) => !PEERS.includes(name));
+}
+
+/** Every module that the entries reach, and every package; modules of Node itself are neither. */
+async function graphOf(dist: string, entries: readonly string[]): Promise<Graph> {
+  const { metafile } = await build({
+    absWorkingDir: dist,
+    entryPoints: [...entries],
+    outdir: "graph",
+    write: false,
+    bundle: true,
+    metafile: true,
+    format: "esm",
+    platform: "neutral",
+    packages: "external",
+    treeShaking: false,
+    logLevel: "error",
+  });
+  const imports = Object.values(metafile.inputs).flatMap((input) => input.imports);
+  const outside = imports.filter(({ external }) => external === true).map(({ path }) => path);
+  const packages = outside.filter((path) => !path.startsWith("node:"));
+  return { files: Object.keys(metafile.inputs).sort(), packages: [...new Set(packages)].sort() };
+}
+
+async function copyModules(dist: string, esm: string, files: readonly string[]): Promise<void> {
+  for (const file of files) {
+    const source = await readFile(join(dist, file), "utf8");
+    const target = join(esm, file);
+    await mkdir(dirname(target), { recursive: true });
+    await writeFile(target, withVendored(source, file));
+    await copyFile(join(dist, `${file}.map`), `${target}.map`);
+  }
+}
+
+/** Points imports of packages at `vendor/`. */
+function withVendored(source: string, file: string): string {
+  return source.replace(/^((?:import|export)\b[^"\n]*\bfrom )"([^"./][^":]*)";$/gm, (line, start, name) =>
+    PEERS.includes(name) ? line : `${start}"${vendorPath(file, name)}";`,
+  );
+}
+
+function vendorPath(file: string, name: string): string {
+  const path = relative(dirname(file), join("vendor", name, "index.js")).replaceAll("\\", "/");
+  return path.startsWith(".") ? path : `./${path}`;
+}
+
+async function transformModules(dist: string, cjs: string, files: readonly string[]): Promise<void> {
+  await build({
+    absWorkingDir: dist,
+    entryPoints: [...files],
+    outdir: cjs,
+    outbase: dist,
+    bundle: false,
+    format: "cjs",
+    platform: "node",
+    target: "es2022",
+    sourcemap: true,
+    logLevel: "warning",
+    plugins: [vendorPlugin(dist)],
+  });
+}
+
+function vendorPlugin(dist: string): Plugin {
+  return {
+    name: "vendor",
+    setup(builder) {
+      builder.onLoad({ filter: /\.js$/ }, async ({ path }) => {
+        const source = await readFile(path, "utf8");
+        return { contents: withVendored(source, relative(dist, path)), loader: "js" };
+      });
+    },
+  };
+}
+
+/** The declarations of the entries and all that those refer to. */
+async function declarationsOf(dist: string, entries: readonly string[]): Promise<readonly string[]> {
+  const found = new Set(entries.map((entry) => entry.replace(/\.js$/, ".d.ts")));
+  for (const file of found) {
+    const text = await readFile(join(dist, file), "utf8");
+    for (const [, path] of text.matchAll(/(?:from |import\()"(\.{1,2}\/[^"]+)\.js"/g)) {
+      found.add(join(dirname(file), `${path}.d.ts`));
+    }
+  }
+  return [...found].sort();
+}
+
+async function copy(from: string, to: string): Promise<void> {
+  await mkdir(dirname(to), { recursive: true });
+  await copyFile(from, to);
+}

@@ -1,0 +1,160 @@
+/** What each format offers, found by asking the formats themselves: for `genpt formats` and docs/formats.md. */
+import { basename } from "node:path";
+import { type CommonOptions, type PageTable, PageTableError, TableMemory } from "../../impl/index.js";
+import { observed } from "../../impl/observed.js";
+import {
+  configurationsOf,
+  createWalker,
+  describeLength,
+  type FormatName,
+  formatNames,
+  SparseMemory,
+} from "../../models/index.js";
+
+export interface FormatFacts {
+  readonly format: FormatName;
+  /** Bits of input addresses, at most. */
+  readonly vaWidthMaxLg2: number;
+  readonly oaWidthMaxLg2: number;
+  readonly topLevels: readonly number[];
+  /** log2 of every page size that some table of the format offers. */
+  readonly pageSizesLg2: readonly number[];
+  /** Beside those that every format takes. */
+  readonly options: readonly string[];
+  /** The class in models/walkers that reads these tables as hardware does. */
+  readonly walker: string;
+  /** Configurations that the suite runs. */
+  readonly configurations: number;
+  /** Configurations recorded from deployed implementations. */
+  readonly vectors: number;
+}
+
+/** The options that one format or another takes beside the common ones. */
+const SPECIAL = [
+  "topLevel",
+  "vaWidthLg2",
+  "signExtended",
+  "svnapot",
+  "forceCoherence",
+  "forceWriteable",
+  "encryptionBit",
+  "incoherent",
+] as const;
+
+/** What the recordings call each format. */
+const RECORDED_AS: Readonly<Record<FormatName, string>> = {
+  amdv1: "amdv1-",
+  "amdv1-mock": "amdv1_mock-",
+  "x86-64": "x86_64-",
+  "vtd-second-stage": "vtdss-",
+  riscv64: "riscv_64-",
+  riscv32: "riscv_32-",
+};
+
+/** An entry as whoever tries what it takes sees it: options that a format lacks are refused, not ignored. */
+interface AnyEntry {
+  create(options: CommonOptions): PageTable;
+}
+
+/** The facts of every format. `vectorFiles` are the recordings that are there. */
+export function formatFacts(vectorFiles: readonly string[]): readonly FormatFacts[] {
+  return formatNames.map((format) => factsOf(format, vectorFiles));
+}
+
+function factsOf(format: FormatName, vectorFiles: readonly string[]): FormatFacts {
+  const entry: AnyEntry = observed[format];
+  const configurations = configurationsOf(format);
+  const options = SPECIAL.filter((option) => creates(entry, { [option]: undefined }) !== undefined);
+  const tables = tablesOf(entry, options);
+  const sizes = tables.reduce((mask, { pageSizes }) => mask | pageSizes, 0n);
+  return {
+    format,
+    vaWidthMaxLg2: Math.max(...configurations.map(({ vaWidthLg2 }) => vaWidthLg2)),
+    oaWidthMaxLg2: Math.max(...bits(64).filter((lg2) => creates(entry, { oaWidthLg2: lg2 }) !== undefined)),
+    topLevels: [...new Set(tables.map(({ topLevel }) => topLevel))].sort(),
+    pageSizesLg2: bits(63).filter((lg2) => (sizes & (1n << BigInt(lg2))) !== 0n),
+    options,
+    walker: createWalker(configurations[0], new SparseMemory()).constructor.name,
+    configurations: configurations.length,
+    vectors: vectorFiles.filter((file) => basename(file).startsWith(RECORDED_AS[format])).length,
+  };
+}
+
+/** A table of each top level that the format offers, with everything switched on that adds page sizes. */
+function tablesOf(entry: AnyEntry, options: readonly string[]): readonly PageTable[] {
+  const more = options.includes("svnapot") ? { svnapot: true } : {};
+  // Where there is no `topLevel`, the input width decides it.
+  const option = options.includes("topLevel") ? "topLevel" : "vaWidthLg2";
+  if (!options.includes(option)) return [entry.create({ memory: memory() })];
+  return bits(64).flatMap((value) => creates(entry, { ...more, [option]: value }) ?? []);
+}
+
+/** The table, or undefined where the format refuses the options. */
+function creates(entry: AnyEntry, options: object): PageTable | undefined {
+  try {
+    return entry.create({ memory: memory(), ...options });
+  } catch (error) {
+    if (error instanceof PageTableError) return undefined;
+    throw error;
+  }
+}
+
+function memory(): TableMemory {
+  return new TableMemory({ capacityBytes: 1 << 16 });
+}
+
+/** 0 … last. */
+function bits(last: number): readonly number[] {
+  return Array.from({ length: last + 1 }, (_, bit) => bit);
+}
+
+/** The facts as a table in Markdown. */
+export function markdownTable(facts: readonly FormatFacts[]): string {
+  const rows = facts.map((fact) => [
+    `\`${fact.format}\``,
+    `${fact.vaWidthMaxLg2}`,
+    `${fact.oaWidthMaxLg2}`,
+    spans(fact.topLevels).join(", "),
+    fact.pageSizesLg2.length > 6 ? spans(fact.pageSizesLg2).map(powers).join(", ") : sizes(fact.pageSizesLg2),
+    fact.options.map((option) => `\`${option}\``).join(", ") || "–",
+    `\`${fact.walker}\``,
+    `${fact.configurations}`,
+    `${fact.vectors}`,
+  ]);
+  return table(HEADINGS, rows);
+}
+
+const HEADINGS = [
+  "format",
+  "VA bits",
+  "OA bits",
+  "top level",
+  "page sizes",
+  "own options",
+  "walker",
+  "configurations",
+  "recorded",
+];
+
+function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+  const lines = [headings, headings.map(() => "---"), ...rows];
+  return `${lines.map((cells) => `| ${cells.join(" | ")} |`).join("\n")}\n`;
+}
+
+/** Runs of consecutive numbers: `1–5`, `12–38, 40`. */
+function spans(numbers: readonly number[]): readonly string[] {
+  const firsts = numbers.filter((number) => !numbers.includes(number - 1));
+  return firsts.map((first) => {
+    let last = first;
+    while (numbers.includes(last + 1)) last++;
+    return first === last ? `${first}` : `${first}–${last}`;
+  });
+}
+
+function powers(span: string): string {
+  return span.replace(/\d+/g, (lg2) => `2^${lg2}`);
+}
+
+function sizes(sizesLg2: readonly number[]): string {
+  return sizesLg2.map((lg2) => describeLength(1n << BigInt(lg2))).join(", ");
+}

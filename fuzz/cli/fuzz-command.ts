@@ -1,0 +1,90 @@
+/** `genpt fuzz`: a campaign, its progress, and what it found. */
+import { randomBytes } from "node:crypto";
+import { availableParallelism } from "node:os";
+import pc from "picocolors";
+import { configurationName, type FormatName } from "../../models/index.js";
+import { Campaign, type CampaignTotals } from "./campaign.js";
+import { saveFinding } from "./findings.js";
+import type { FoundFailure } from "./jobs.js";
+import { canRun, isSeed, OPERATIONS_PER_UNIT } from "./jobs.js";
+import { Progress } from "./progress.js";
+import { Exit, selectConfigurations, UsageError } from "./usage.js";
+
+export interface FuzzOptions {
+  readonly format?: FormatName | undefined;
+  readonly config?: string | undefined;
+  readonly seed?: string | undefined;
+  readonly seconds?: number | undefined;
+  readonly ops?: number | undefined;
+  readonly workers?: number | undefined;
+  readonly out: string;
+  readonly json?: true | undefined;
+}
+
+const SECONDS = 60;
+
+export async function fuzzCommand(options: FuzzOptions): Promise<Exit> {
+  const seed = options.seed ?? randomBytes(4).toString("hex");
+  if (!isSeed(seed)) throw new UsageError(`"${seed}" is no seed: letters, digits, dots, dashes, underscores`);
+  const configurations = selectConfigurations(options.format, options.config).filter(canRun);
+  const workers = options.workers ?? availableParallelism();
+  const show = options.json === true ? undefined : new Progress();
+  show?.write(`seed ${seed}, ${configurations.length} configurations, ${workers} threads\n`);
+  const abort = new AbortController();
+  const stop = stopOnInterrupt(abort, show);
+  const plan = {
+    seed,
+    configurations: configurations.map(configurationName),
+    operations: options.ops,
+    milliseconds: (options.seconds ?? SECONDS) * 1000,
+    operationsPerUnit: OPERATIONS_PER_UNIT,
+    workers,
+  };
+  const files: string[] = [];
+  const found = (finding: FoundFailure): void => {
+    const file = saveFinding(options.out, finding);
+    files.push(file);
+    show?.write(`\n${finding.report}\n  ${pc.dim("saved as")} ${file}\n\n`);
+  };
+  const events = { found, progressed: (totals: CampaignTotals) => show?.show(totals) };
+  const totals = await new Campaign(plan, events, abort.signal).run();
+  stop();
+  show?.finish(totals);
+  if (options.json === true) process.stdout.write(`${JSON.stringify(summary(seed, totals), null, 2)}\n`);
+  return totals.failures === 0 ? Exit.clean : Exit.finding;
+}
+
+/** The first interrupt ends the campaign in order, the second at once. */
+function stopOnInterrupt(abort: AbortController, show: Progress | undefined): () => void {
+  const interrupted = (): void => {
+    if (abort.signal.aborted) process.exit(130);
+    show?.write("ending; interrupt again to end at once\n");
+    abort.abort();
+  };
+  process.on("SIGINT", interrupted);
+  process.on("SIGTERM", interrupted);
+  return () => {
+    process.off("SIGINT", interrupted);
+    process.off("SIGTERM", interrupted);
+  };
+}
+
+/** What a run found, without anything that depends on how fast it went. */
+function summary(seed: string, totals: CampaignTotals): object {
+  const { units, operations, states, failures, findings } = totals;
+  return {
+    seed,
+    units,
+    operations,
+    states,
+    failures,
+    findings: findings.map(({ unit, configuration, invariant, token, operationCount, program }) => ({
+      unit,
+      configuration,
+      invariant,
+      token,
+      operations: operationCount,
+      program: JSON.parse(program),
+    })),
+  };
+}

@@ -1,0 +1,126 @@
+/** The command line: its commands, options and help. What a command does is in a module of its own. */
+import { Command, CommanderError, Option } from "commander";
+import pc from "picocolors";
+import { conformCommand } from "./conform-command.js";
+import { exhaustiveCommand } from "./exhaustive-command.js";
+import { formatsCommand } from "./formats-command.js";
+import { type FuzzOptions, fuzzCommand } from "./fuzz-command.js";
+import { reproCommand } from "./repro-command.js";
+import { Exit, format, seconds, UsageError, wholeNumber } from "./usage.js";
+
+/** Runs one command line and gives its exit status. Everything that is wrong with the arguments is said here. */
+export async function runGenpt(args: readonly string[]): Promise<number> {
+  let exit: Exit = Exit.clean;
+  const program = createProgram((status) => {
+    exit = status;
+  });
+  try {
+    await program.parseAsync([...args], { from: "user" });
+    return exit;
+  } catch (error) {
+    // Commander has told already what is wrong; help that was asked for is not wrong.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? Exit.clean : Exit.usage;
+    if (!(error instanceof UsageError)) throw error;
+    process.stderr.write(`${pc.red("genpt:")} ${error.message}\n`);
+    return Exit.usage;
+  }
+}
+
+const EXIT_HELP = `
+Exit status: 0 when nothing was found, 1 when something was, 2 when the request cannot be met.`;
+
+function createProgram(end: (status: Exit) => void): Command {
+  const program = new Command("genpt")
+    .description("Generic page tables: fuzz them, replay failures, check recorded tables.")
+    .addHelpText("after", `${EXIT_HELP}\n\nMore on a command: genpt COMMAND --help`)
+    .helpCommand(false)
+    .exitOverride()
+    .configureHelp({ helpWidth: 100 });
+  const add = (name: string, description: string, examples: readonly string[]): Command => {
+    const lines = examples.map((example) => `\n  $ genpt ${example}`).join("");
+    return program
+      .command(name)
+      .description(description)
+      .addHelpText("after", `\nExamples:${lines}\n${EXIT_HELP}`);
+  };
+  addFuzz(add, end);
+  addRepro(add, end);
+  addConform(add, end);
+  addExhaustive(add, end);
+  addFormats(add, end);
+  return program;
+}
+
+type Add = (name: string, description: string, examples: readonly string[]) => Command;
+type End = (status: Exit) => void;
+
+const formatOption = () =>
+  new Option("--format <format>", "which format, or all").argParser(format).default(undefined, "all");
+
+function addFuzz(add: Add, end: End): void {
+  add(
+    "fuzz",
+    "Run random programs on the implementation, the reference and the hardware walkers together, and compare\n" +
+      "after every operation. A failure is shrunk, printed with the command that replays it, and saved.",
+    [
+      "fuzz --seconds 60",
+      "fuzz --format amdv1 --seed nightly-17 --ops 1000000 --workers 4",
+      "fuzz --format riscv64 --config sv39 --ops 100000 --json",
+    ],
+  )
+    .addOption(formatOption())
+    .option("--config <name>", "one configuration; genpt formats and docs/formats.md tell which there are")
+    .option("--seed <seed>", "letters, digits, dots, dashes and underscores; default: drawn, and printed")
+    .addOption(
+      new Option("--seconds <seconds>", "how long, about; default: 60").argParser(seconds).conflicts("ops"),
+    )
+    .addOption(
+      new Option(
+        "--ops <operations>",
+        "how many operations: the same seed then gives the same run",
+      ).argParser(wholeNumber(1)),
+    )
+    .addOption(new Option("--workers <threads>", "threads; default: one per core").argParser(wholeNumber(1)))
+    .option("--out <directory>", "where failures are saved", "findings")
+    .option("--json", "one JSON object on stdout at the end, and no progress")
+    .action(async (options: FuzzOptions) => end(await fuzzCommand(options)));
+}
+
+function addRepro(add: Add, end: End): void {
+  add("repro", "Replay one failure, from its token or from a saved program.", [
+    "repro findings/amdv1-top2-va64-I1-1c9e5f60.json",
+    "repro findings/amdv1-top2-va64-I1-1c9e5f60.json --trace",
+  ])
+    .argument("<token-or-file>", "what a failure's replay line says, or a program's file")
+    .option("--trace", "print every operation and what it gave")
+    .action((what: string, options) => end(reproCommand(what, options)));
+}
+
+function addConform(add: Add, end: End): void {
+  add(
+    "conform",
+    "Replay files of recorded tables (JSON lines, plain or gzip) on the implementation, and print what matches,\n" +
+      "what deviates by name, and the first case that differs, as a table diff.",
+    ["conform", "conform corpus/vectors/amdv1-top2-va64.jsonl.gz"],
+  )
+    .argument("[files...]", "default: the recordings that come with genpt")
+    .action(async (files: string[]) => end(await conformCommand(files)));
+}
+
+function addExhaustive(add: Add, end: End): void {
+  add(
+    "exhaustive",
+    "Visit every state that a tiny table reaches in a number of operations, and check each step as fuzz does.",
+    ["exhaustive --format amdv1 --depth 3", "exhaustive --depth 6"],
+  )
+    .addOption(formatOption())
+    .option("--config <name>", "one of the tiny configurations")
+    .addOption(new Option("--depth <operations>", "how many").argParser(wholeNumber(1)).default(4))
+    .action((options) => end(exhaustiveCommand(options)));
+}
+
+function addFormats(add: Add, end: End): void {
+  add("formats", "List the formats and what each offers.", ["formats", "formats --json"])
+    .option("--json", "as JSON")
+    .action((options) => end(formatsCommand(options)));
+}

@@ -1,0 +1,54 @@
+/** Arguments as people type them: checked here, and refused with a sentence. */
+import { InvalidArgumentError } from "commander";
+import type { Configuration, FormatName } from "../../models/index.js";
+import { configurationsOf, formatNames } from "../../models/index.js";
+
+/** The exit status of a command. */
+export const Exit = { clean: 0, finding: 1, usage: 2 } as const;
+
+export type Exit = (typeof Exit)[keyof typeof Exit];
+
+/** A request that cannot be met as it stands: the sentence is printed, without a stack trace. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/** A whole number of at least `least`. */
+export function wholeNumber(least: number): (text: string) => number {
+  return (text) => {
+    const value = /^[0-9][0-9_]*$/.test(text) ? Number(text.replaceAll("_", "")) : Number.NaN;
+    if (Number.isSafeInteger(value) && value >= least) return value;
+    throw new InvalidArgumentError(`A whole number of at least ${least} is needed.`);
+  };
+}
+
+export function seconds(text: string): number {
+  const value = /^[0-9]+(\.[0-9]+)?$/.test(text) ? Number(text) : 0;
+  if (value > 0 && value <= 1e6) return value;
+  throw new InvalidArgumentError("A number of seconds above 0 is needed, such as 60 or 0.5.");
+}
+
+/** `undefined` stands for all formats. */
+export function format(text: string): FormatName | undefined {
+  if (text === "all") return undefined;
+  const found = formatNames.find((name) => name === text);
+  if (found !== undefined) return found;
+  throw new InvalidArgumentError(`There are ${formatNames.join(", ")}, and all.`);
+}
+
+/**
+ * The configurations that are meant by `--format` and `--config`.
+ * @throws UsageError when no format has a configuration of this name.
+ */
+export function selectConfigurations(
+  selected: FormatName | undefined,
+  configuration: string | undefined,
+): readonly Configuration[] {
+  const formats = selected === undefined ? formatNames : [selected];
+  const offered = formats.flatMap(configurationsOf);
+  if (configuration === undefined) return offered;
+  const found = offered.filter(({ format: of, name }) => [name, `${of}/${name}`].includes(configuration));
+  if (found.length > 0) return found;
+  const names = offered.map(({ format: of, name }) => (selected === undefined ? `${of}/${name}` : name));
+  throw new UsageError(`no configuration "${configuration}"; there are ${names.join(", ")}`);
+}
