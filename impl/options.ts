@@ -1,6 +1,6 @@
 /** From the options of a table to the settings of its domain: the boundary at which they are checked, once. */
 import type { CleanWords, DomainSettings } from "./engine/domain.js";
-import { levelLg2 } from "./engine/geometry.js";
+import { levelLg2, tableWindowBytes } from "./engine/geometry.js";
 import { type ErrorCode, PageTableError } from "./errors.js";
 import { TableMemory } from "./memory/table-memory.js";
 import {
@@ -129,6 +129,9 @@ export function optionNames(): readonly string[] {
 export function domainSettings(options: AnyOptions): { settings: DomainSettings; topLevel: number } {
   checkNames(options);
   if (!(options.memory instanceof TableMemory)) fail("INVALID_OPTION", "memory: a TableMemory");
+  if (options.memory.capacityBytes > tableWindowBytes) {
+    fail("INVALID_OPTION", `memory: at most ${tableWindowBytes} bytes for ${name}`);
+  }
   const signExtended = booleanOption(options, "signExtended", features.signExtended);
   const topLevel = topLevelOf(options);
   const vaWidthLg2 = vaWidthOf(options, topLevel, signExtended);

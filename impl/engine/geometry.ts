@@ -1,5 +1,12 @@
 /** Where an address falls in a format's tables. */
-import { granuleLg2, itemWords, leafLevelMax, tableBitsLg2, tableLow } from "../stamp/format.js";
+import {
+  addressShift,
+  granuleLg2,
+  itemWords,
+  leafLevelMax,
+  tableBitsLg2,
+  tableLow,
+} from "../stamp/format.js";
 
 export const itemsPerTable = 1 << tableBitsLg2;
 export const itemMask = itemsPerTable - 1;
@@ -83,7 +90,13 @@ export function itemOfPage(
   return table + ((part & indexMask) << itemWordsLg2);
 }
 
+/** Where the address field is shifted up, the item's low word misses as many of the low address word's highest bits. */
+const MISSING_BITS = addressShift > 0 ? addressShift : 0;
+
+/** Bytes of the largest memory in which the low word of an item tells tables apart. */
+export const tableWindowBytes = 2 ** (32 - MISSING_BITS);
+
 /** Where the table begins that an item points to, in a memory whose base has this low word. */
 export function tableWord(itemLow: number, baseLow: number): number {
-  return (tableLow(itemLow) - baseLow) >>> 2;
+  return ((tableLow(itemLow) - baseLow) << MISSING_BITS) >>> (2 + MISSING_BITS);
 }

@@ -92,7 +92,8 @@ export function oaHigh(_low: number, high: number): number {
 }
 
 export function tableLow(low: number): number {
-  return low & ADDRESS_LOW;
+  const field = low & ADDRESS_LOW;
+  return addressShift === 0 ? field : field >>> 1;
 }
 
 export function readable(_low: number, high: number): boolean {
@@ -160,11 +161,12 @@ function sizeCodeZeroBit(level: number, contiguousLg2: number): number {
 }
 
 export function tableItemLow(addressLow: number, _addressHigh: number, level: number): number {
-  return addressLow | (level << NEXT_LEVEL_SHIFT) | PR;
+  return (addressLow << addressShift) | (level << NEXT_LEVEL_SHIFT) | PR;
 }
 
-export function tableItemHigh(_addressLow: number, addressHigh: number, encryptionHigh: number): number {
-  return addressHigh | encryptionHigh | IR | IW;
+export function tableItemHigh(addressLow: number, addressHigh: number, encryptionHigh: number): number {
+  const high = addressShift === 0 ? addressHigh : (addressHigh << 1) | (addressLow >>> 31);
+  return high | encryptionHigh | IR | IW;
 }
 
 export function isDirty(low: number): boolean {
