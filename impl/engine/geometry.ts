@@ -90,8 +90,8 @@ export function itemOfPage(
   return table + ((part & indexMask) << itemWordsLg2);
 }
 
-/** Where the address field is shifted up, the item's low word misses as many of the low address word's highest bits. */
-const MISSING_BITS = addressShift > 0 ? addressShift : 0;
+/** How many of an address's bits from 31 down are not in an item's low word, since its field is shifted up. */
+const MISSING_BITS = Math.max(addressShift, 0);
 
 /** Bytes of the largest memory in which the low word of an item tells tables apart. */
 export const tableWindowBytes = 2 ** (32 - MISSING_BITS);
