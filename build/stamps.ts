@@ -50,7 +50,12 @@ const SOURCES: readonly Source[] = [
     format: "riscv64",
     tiny: { tableBitsLg2: 2, napotLg2: 1, topLevelMin: 1, topLevelMax: 2, vaWidthMaxLg2: 18 },
   },
-  { name: "riscv32", format: "riscv32", tiny: { tableBitsLg2: 2, vaWidthMaxLg2: 16 } },
+  {
+    name: "riscv32",
+    format: "riscv32",
+    // Two top levels to choose from, so that the width is an option.
+    tiny: { tableBitsLg2: 2, topLevelMax: 2, leafLevelMax: 2, vaWidthMaxLg2: 18 },
+  },
 ];
 
 export const STAMPS: readonly Stamp[] = SOURCES.flatMap(({ name, format, constants = {}, tiny }) => [
