@@ -58,7 +58,7 @@ export function wholePages(
   sizeLg2: number,
   limit: number,
 ): number {
-  const above = sizeLg2 < 31 ? remainingHigh >>> (sizeLg2 + 1) : 0;
+  const above = sizeLg2 < 32 ? remainingHigh >>> sizeLg2 : 0;
   if (above !== 0) return limit;
   const pages = shiftRightLow(remainingLow, remainingHigh, sizeLg2);
   return pages < 0 || pages > limit ? limit : pages;
