@@ -18,6 +18,8 @@ import { endOf, Leaves, type Run, slice } from "./leaves.js";
 import { ascending, Tables } from "./tables.js";
 
 const LAST_ADDRESS = 2n ** 64n - 1n;
+/** What a flush queue invalidates, whatever was removed. */
+const EVERYTHING: Range = [0n, LAST_ADDRESS];
 
 const smaller = (a: bigint, b: bigint) => (a < b ? a : b);
 const larger = (a: bigint, b: bigint) => (a > b ? a : b);
@@ -88,6 +90,21 @@ export class Reference {
 
   get liveTableCount(): number {
     return this.#tables.count;
+  }
+
+  /** Whether the table of this level that spans the address is alive. */
+  hasTable(level: number, iova: bigint): boolean {
+    return level <= this.topLevel && this.#tables.has(level, iova);
+  }
+
+  /** Whether any item of the entry that begins at this address is dirty. */
+  isDirty(entryIova: bigint): boolean {
+    return this.#dirty.has(entryIova);
+  }
+
+  /** How many entries are dirty. */
+  get dirtyEntryCount(): number {
+    return this.#dirty.size;
   }
 
   /** How many tables were removed by `unmapGathered` and wait for the sync that releases them. */
@@ -261,7 +278,7 @@ export class Reference {
   #unmap(op: "unmap" | "unmapGathered", iova: bigint, length: bigint): Outcome {
     const end = this.#removeLeaves(iova, length);
     if (end === iova) return { op, removedBytes: 0n, invalidated: [] };
-    const range: Range = this.configuration.gather === "queued" ? [0n, LAST_ADDRESS] : [iova, end - 1n];
+    const range: Range = this.configuration.gather === "queued" ? EVERYTHING : [iova, end - 1n];
     const removedTables = this.#tables.removeWithin(this.topLevel, iova, end).length;
     let invalidated: readonly Range[] = [range];
     if (op === "unmapGathered") {
@@ -315,12 +332,16 @@ export class Reference {
       return { iova: from, length: (clear ? last + 1n : smaller(last + 1n, end)) - from };
     });
     for (const [first] of entries) if (clear) this.#dirty.delete(first);
-    return { op: "readAndClearDirty", code, dirty, invalidated: clear ? this.#collect(entries) : [] };
+    const invalidated =
+      this.configuration.gather === "queued"
+        ? entries.slice(0, 1).map(() => EVERYTHING)
+        : this.#collect(entries);
+    return { op: "readAndClearDirty", code, dirty, invalidated: clear ? invalidated : [] };
   }
 
   #entries(iova: bigint, length: bigint): EntryFacts[] {
     const entries: EntryFacts[] = [];
-    if (this.#rangeCode(iova, length) !== "OK") return entries;
+    if (length === 0n || iova + length - 1n > LAST_ADDRESS) return entries;
     for (const run of this.runs) {
       const size = BigInt(run.sizeLg2);
       const from = run.iova < iova ? (iova - run.iova) >> size : 0n;

@@ -5,7 +5,7 @@ import type { MapOperation } from "./mapping.js";
 import { invalidAddress } from "./places.js";
 import type { AddressRange } from "./ranges.js";
 import { lastOf, type Space } from "./space.js";
-import { powersOfTwo } from "./words.js";
+import { powersOfTwo, smallest } from "./words.js";
 
 const lastAddress = powersOfTwo[64] - 1n;
 
@@ -71,6 +71,12 @@ export function spoiledRange(draws: Draws, space: Space, { iova, length }: Addre
       return { iova, length: lastAddress + 1n - granule };
     default:
       // From valid addresses one page into the non-canonical hole, beyond the width, or past 2^64.
-      return { iova, length: lastOf(space, iova) + 1n - iova + powersOfTwo[smallestLg2] };
+      return {
+        iova,
+        length: smallest(
+          lastOf(space, iova) + 1n - iova + powersOfTwo[smallestLg2],
+          lastAddress + 1n - granule,
+        ),
+      };
   }
 }

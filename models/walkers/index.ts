@@ -5,6 +5,7 @@ export { SparseMemory } from "./sparse-memory.js";
 export { walkResultName } from "./walk-result-name.js";
 export {
   type PhysicalMemory,
+  Pointer,
   type SweepVisitor,
   type Walker,
   WalkResult,

@@ -6,6 +6,7 @@
 import type { Configuration } from "../configuration.js";
 import {
   type PhysicalMemory,
+  Pointer,
   type SweepVisitor,
   type Walker,
   WalkResult,
@@ -22,8 +23,8 @@ import {
   shiftedLow,
 } from "./words.js";
 
-/** What `decode` answers for a legal pointer to another table; a legal leaf is `WalkResult.Translated`. */
-export const Pointer = -1;
+export { Pointer };
+/** A legal pointer to another table, a legal leaf (`WalkResult.Translated`), or why an item is neither. */
 export type Decoded = WalkResultCode | typeof Pointer;
 
 /** What `topLevelOf` answers for a mode that names no table. */
@@ -177,6 +178,21 @@ export abstract class TableWalker implements Walker {
       tableLow = this.addressLow;
       tableHigh = this.addressHigh;
     }
+  }
+
+  inspect(level: number, rawLow: number, rawHigh: number): Decoded {
+    const decoded = this.decode(level, rawLow, rawHigh);
+    this.level = level;
+    this.rawLow = rawLow;
+    this.rawHigh = rawHigh;
+    if (decoded === WalkResult.Translated) {
+      this.translate(0, 0, this.itemRights);
+    } else if (decoded === Pointer) {
+      this.level = this.nextLevel;
+      this.oaLow = this.addressLow;
+      this.oaHigh = this.addressHigh;
+    }
+    return decoded;
   }
 
   deviceWrite(vaLow: number, vaHigh: number): boolean {

@@ -42,6 +42,9 @@ export const WalkResult = {
 
 export type WalkResultCode = (typeof WalkResult)[keyof typeof WalkResult];
 
+/** What `inspect` answers for a legal pointer to another table. */
+export const Pointer = -1;
+
 /** The result of the last `walk`, in fields, so that a walk allocates nothing. Words are signed 32-bit. */
 export interface Walker {
   /**
@@ -70,6 +73,12 @@ export interface Walker {
   /** The last item's words; high is 0 for 32-bit items. */
   rawLow: number;
   rawHigh: number;
+  /**
+   * Says what an item is, outside of any walk: `Pointer`, `Translated` for a legal leaf, or why it is neither.
+   * After `Translated` `oaLow`, `oaHigh` are the first address of the entry's page, and `sizeLg2`, `read`, `write`,
+   * `execute`, `dirty` are the item's own; after `Pointer` they are the address of the table, and `level` its level.
+   */
+  inspect(level: number, rawLow: number, rawHigh: number): WalkResultCode | typeof Pointer;
   /**
    * A device writes to the address: sets accessed and dirty bits as the architecture does when such updating
    * is enabled, in the one item hit. Returns whether the write was permitted. Formats without a dirty bit

@@ -1,0 +1,30 @@
+/** What the lockstep holds the implementation to. The numbers are those of the documentation. */
+export const invariants = {
+  I1: "a hardware walk of memory equals the reference",
+  I2: "lookup equals the walk, and a miss is explicit",
+  I3: "what an operation returns is what really changed",
+  I4: "a failed operation changed nothing, or exactly the prefix that it reports",
+  I5: "every table frame is reachable once or quarantined once, and all are free at the end",
+  I6: "no table survives an unmap that removed every address of its span",
+  I7: "a superpage stands exactly where alignment and the allowed sizes permit",
+  I8: "a contiguous entry is all or nothing, and its items are as its format says",
+  I11: "the gathered range covers every changed address, is aligned, and is empty exactly when nothing changed",
+  I13: "a walker that sees only what was written back sees every item of a finished operation",
+  I14: "every item is legal for its format: reserved, software, level and size bits",
+  I15: "what devices wrote since the last clear is reported by the next clear that touches it",
+  I16: "old translations hold while the top grows, and root and level are read as one",
+  I17: "every operation ends within a bound that its arguments give",
+  I18: "addresses beyond the input or output width are refused, at both ends",
+  I20: "page sizes used are a subset of those that the domain allows",
+} as const;
+
+export type Invariant = keyof typeof invariants;
+
+/** One way in which implementation, reference and hardware disagree. */
+export interface Difference {
+  readonly invariant: Invariant;
+  /** What differs, as a sentence. */
+  readonly sentence: string;
+  /** The input address around which to look. */
+  readonly iova: bigint | undefined;
+}

@@ -1,0 +1,83 @@
+/** What happened to table memory during one operation: every store, and what the table told its owner. */
+import type { Invalidation, MemoryObserver } from "../../impl/index.js";
+
+/** More stores than any legal operation makes: whoever passes this is going round in circles. */
+const STORES_AT_MOST = 1 << 22;
+
+/** An operation did not come to an end. */
+export class EndlessOperation extends Error {
+  override readonly name = "EndlessOperation";
+}
+
+/** Root and top level were published as one: the cell before and after, as the observer is told it. */
+export interface Publication {
+  readonly oldTop: number;
+  readonly newTop: number;
+}
+
+export class Journal implements MemoryObserver {
+  /** The words stored to, in order; `storeCount` of them. */
+  stores = new Int32Array(1024);
+  storeCount = 0;
+  /** The first words of the frames handed out. */
+  readonly allocations: number[] = [];
+  readonly publications: Publication[] = [];
+  readonly invalidations: Invalidation[] = [];
+  /** Per word, whether it was stored and not yet written back. Undefined where the walker snoops. */
+  readonly #unclean: Uint8Array | undefined;
+  /** The bit of a table item that only software reads; a store of nothing else needs no writing back. */
+  readonly #markBit: number;
+
+  constructor(wordsOfIncoherent: number, markBit: number) {
+    this.#unclean = wordsOfIncoherent === 0 ? undefined : new Uint8Array(wordsOfIncoherent);
+    this.#markBit = markBit;
+  }
+
+  /** Forgets what happened; said before each operation. What is not yet written back is not forgotten. */
+  begin(): void {
+    this.storeCount = 0;
+    this.allocations.length = 0;
+    this.publications.length = 0;
+    this.invalidations.length = 0;
+  }
+
+  stored(word: number, oldValue: number, newValue: number): void {
+    const count = this.storeCount;
+    if (count === this.stores.length) this.#widen();
+    this.stores[count] = word;
+    this.storeCount = count + 1;
+    if (this.#unclean !== undefined && (oldValue ^ newValue) !== this.#markBit) this.#unclean[word] = 1;
+  }
+
+  allocated(word: number, frameLg2: number): void {
+    this.allocations.push(word);
+    this.#unclean?.fill(1, word, word + (1 << (frameLg2 - 2)));
+  }
+
+  quarantined(): void {}
+
+  released(word: number, frameLg2: number): void {
+    this.#unclean?.fill(0, word, word + (1 << (frameLg2 - 2)));
+  }
+
+  published(oldTop: number, newTop: number): void {
+    this.publications.push({ oldTop, newTop });
+  }
+
+  /** Bytes were written back. */
+  cleaned(word: number, lengthBytes: number): void {
+    this.#unclean?.fill(0, word, word + (lengthBytes >> 2));
+  }
+
+  /** Whether a walker that does not snoop may see an old value of this word. */
+  isUnclean(word: number): boolean {
+    return this.#unclean !== undefined && this.#unclean[word] !== 0;
+  }
+
+  #widen(): void {
+    if (this.storeCount >= STORES_AT_MOST) throw new EndlessOperation(`${this.storeCount} stores and no end`);
+    const wider = new Int32Array(this.stores.length * 2);
+    wider.set(this.stores);
+    this.stores = wider;
+  }
+}

@@ -1,0 +1,427 @@
+/**
+ * The lockstep: implementation, reference and hardware walker do the same operations together, and after each of
+ * them everything that it can have changed is compared.
+ */
+import { Random } from "../../models/index.js";
+import type { Operation, Outcome, Range } from "../../models/operations.js";
+import { createWalker, explainWalk, type Walker } from "../../models/walkers/index.js";
+import { Reference, type Run } from "../../reference/index.js";
+import { Differences, describeAddress, describeHex } from "./difference.js";
+import type { Difference } from "./invariants.js";
+import { EndlessOperation } from "./journal.js";
+import { MemoryTables } from "./memory-tables.js";
+import { compareOutcomes } from "./outcomes.js";
+import { Prober } from "./probe.js";
+import { ReferenceView } from "./reference-view.js";
+import { createSubject, type HardwareRoot, type Subject } from "./subject.js";
+import { itemsOfRun, sweep } from "./sweep.js";
+import { highWord, lowWord } from "./words.js";
+
+/** A full sweep comes every so many operations. */
+const SWEEP_EVERY = 1000;
+/** How many old translations are walked, from the old root and from the new, when the top grows. */
+const WALKS_AFTER_GROWTH = 16;
+/** Stores that an operation may always make: a root, its levels, their marks. */
+const STORES_OF_A_PATH = 32;
+
+export interface LockstepOptions {
+  /** What is judged; by default this project's implementation. */
+  readonly subject?: Subject | undefined;
+  /** Seeds the random probes. */
+  readonly seed?: string | undefined;
+  /** A full sweep every so many operations; default 1000. */
+  readonly sweepEvery?: number | undefined;
+}
+
+export class Lockstep {
+  readonly reference: Reference;
+  readonly subject: Subject;
+  /** Operations done. */
+  operations = 0;
+  /** The implementation's last outcome; undefined before the first operation and after one that threw. */
+  outcome: Outcome | undefined = undefined;
+  readonly #view: ReferenceView;
+  readonly #walker: Walker;
+  readonly #differences = new Differences();
+  readonly #tables: MemoryTables;
+  readonly #prober: Prober;
+  readonly #random: Random;
+  readonly #sweepEvery: number;
+  readonly #granule: bigint;
+  #root: HardwareRoot;
+  /** What the operation in hand mapped. */
+  #newRange: Range | undefined = undefined;
+  /** Leaf items that the reference's runs take. */
+  #wantedItems = 0;
+  /** Levels that the gather that stays open must cover. */
+  #pendingLeafLevels = 0;
+  #pendingTableLevels = 0;
+
+  constructor(configuration: Subject["configuration"], options: LockstepOptions = {}) {
+    this.subject = options.subject ?? createSubject(configuration);
+    this.reference = new Reference(configuration);
+    this.#view = new ReferenceView(this.reference);
+    this.#walker = createWalker(configuration, this.subject.physical);
+    const { subject, reference } = this;
+    this.#tables = new MemoryTables(subject, reference, this.#view, this.#walker, this.#differences);
+    this.#prober = new Prober(subject, reference, this.#view, this.#walker, this.#differences);
+    this.#random = Random.fromSeed(options.seed ?? "probes");
+    this.#sweepEvery = options.sweepEvery ?? SWEEP_EVERY;
+    this.#granule = configuration.format === "amdv1-mock" ? 0x800n : 0x1000n;
+    this.#root = subject.hardwareRoot();
+    this.#setRoot(this.#root);
+    this.#tables.update();
+  }
+
+  /** How many leaf items and tables hardware reaches, and how many stores the last operation made. */
+  get counts() {
+    const { leafItemCount, tableCount } = this.#tables;
+    return { leafItems: leafItemCount, tables: tableCount, stores: this.subject.journal.storeCount };
+  }
+
+  /** The first address that the last operation took away, as masks of the levels it touched. */
+  get removedLevels(): number {
+    return this.#tables.removedLeafLevels | (this.#tables.removedTableLevels << 8);
+  }
+
+  /** Does one operation everywhere and compares; undefined when everyone agrees. */
+  step(operation: Operation): Difference | undefined {
+    this.operations++;
+    const { journal } = this.subject;
+    journal.begin();
+    this.outcome = undefined;
+    try {
+      this.#stepUnguarded(operation);
+    } catch (error) {
+      const iova = "iova" in operation ? operation.iova : undefined;
+      const invariant = error instanceof EndlessOperation ? "I17" : "I3";
+      this.#differences.add(invariant, iova, `${operation.op} threw ${String(error)}`);
+    }
+    return this.#differences.take();
+  }
+
+  /** Sweeps everything that hardware reaches. */
+  checkAll(): Difference | undefined {
+    const { subject, reference } = this;
+    this.#view.changed();
+    const counts = sweep(subject, reference, this.#view, this.#walker, this.#differences);
+    if (counts.leafItems !== this.#tables.leafItemCount) {
+      const given = `hardware reaches ${counts.leafItems} leaf items`;
+      this.#differences.add("I1", undefined, `${given}; ${this.#tables.leafItemCount} were stored`);
+    }
+    this.#checkRoot();
+    return this.#differences.take();
+  }
+
+  /** Sweeps a last time, then frees everything: no frame may stay in use or quarantined. */
+  finish(): Difference | undefined {
+    const difference = this.checkAll();
+    if (difference !== undefined) return difference;
+    try {
+      this.subject.destroy();
+    } catch (error) {
+      this.#differences.add("I5", undefined, `destroying the table threw ${String(error)}`);
+    }
+    const { liveFrames, quarantinedFrames } = this.subject;
+    if (liveFrames !== 0 || quarantinedFrames !== 0) {
+      const left = `${liveFrames} frames in use and ${quarantinedFrames} quarantined`;
+      this.#differences.add("I5", undefined, `destroying the table left ${left}`);
+    }
+    return this.#differences.take();
+  }
+
+  /** The walk of an address, line by line. */
+  explain(iova: bigint): string[] {
+    const { root, mode } = this.subject.hardwareRoot();
+    return explainWalk(this.subject.configuration, this.subject.physical, { address: root, mode }, iova);
+  }
+
+  #stepUnguarded(operation: Operation): void {
+    const { subject, reference } = this;
+    const isUnmap = operation.op === "unmap" || operation.op === "unmapGathered";
+    const before = isUnmap
+      ? runsTouching(reference.runs, operation.iova, operation.iova + operation.length)
+      : [];
+    const given = this.#apply(operation);
+    this.outcome = given;
+    const wanted = reference.apply(operation);
+    this.#view.changed();
+    compareOutcomes(operation, given, wanted, this.#differences);
+    const changedItems = this.#followItems(operation, wanted, before);
+    this.#tables.update();
+    if (subject.journal.publications.length > 0) this.#checkPublished();
+    this.#checkCounts();
+    if (this.#tables.removed.count > 0) this.#checkCovered(operation, given);
+    this.#checkGather(operation, given);
+    this.#checkBound(operation, given, changedItems);
+    this.#probeAround(operation, wanted);
+    if (this.operations % this.#sweepEvery === 0) this.#differences.first ??= this.checkAll();
+  }
+
+  #apply(operation: Operation): Outcome {
+    if (operation.op !== "deviceWrite") return this.subject.apply(operation);
+    const permitted = this.#walker.deviceWrite(lowWord(operation.iova), highWord(operation.iova));
+    return { op: "deviceWrite", permitted };
+  }
+
+  /** Counts the leaf items that the reference gained or lost; returns how many changed. */
+  #followItems(operation: Operation, wanted: Outcome, before: readonly Run[]): number {
+    this.#newRange = undefined;
+    if (operation.op === "map" && wanted.op === "map" && wanted.mappedBytes > 0n) {
+      const end = operation.iova + wanted.mappedBytes;
+      this.#newRange = [operation.iova, end - 1n];
+      const runs = runsTouching(this.reference.runs, operation.iova, end);
+      const items = this.#itemsWithin(runs, operation.iova, end);
+      this.#wantedItems += items;
+      return items;
+    }
+    if ("removedBytes" in wanted && "iova" in operation && wanted.removedBytes > 0n) {
+      const items = this.#itemsWithin(before, operation.iova, operation.iova + wanted.removedBytes);
+      this.#wantedItems -= items;
+      return items;
+    }
+    return 0;
+  }
+
+  #itemsWithin(runs: readonly Run[], first: bigint, end: bigint): number {
+    let items = 0n;
+    for (const { iova, count, sizeLg2 } of runs) {
+      const size = BigInt(sizeLg2);
+      const runEnd = iova + (count << size);
+      const from = iova > first ? iova : first;
+      const to = runEnd < end ? runEnd : end;
+      if (to > from) items += itemsOfRun(this.reference, sizeLg2, (to - from) >> size);
+    }
+    return Number(items);
+  }
+
+  #setRoot({ root, mode }: HardwareRoot): void {
+    this.#walker.setRoot(lowWord(root), highWord(root), mode);
+  }
+
+  /** Growth: one publication of root and level; what was mapped before holds from the old root and the new. */
+  #checkPublished(): void {
+    const { subject, reference } = this;
+    const { publications } = subject.journal;
+    const old = this.#root;
+    const now = subject.hardwareRoot();
+    this.#root = now;
+    const cell = publications[publications.length - 1].newTop;
+    const published = { root: subject.base + BigInt(cell & ~7) * 4n, topLevel: cell & 7 };
+    if (publications.length > 1) {
+      this.#differences.add(
+        "I16",
+        0n,
+        `root and level were published ${publications.length} times in one call`,
+      );
+    }
+    if (published.root !== now.root || published.topLevel !== now.topLevel) {
+      const given = `the root ${describeHex(published.root)} of level ${published.topLevel} was published`;
+      const told = `hardware is told ${describeHex(now.root)} of level ${now.topLevel}`;
+      this.#differences.add("I16", 0n, `${given}; ${told}`);
+    }
+    const runs = reference.runs.slice(0, WALKS_AFTER_GROWTH);
+    for (const root of [old, now]) {
+      this.#setRoot(root);
+      const reach = 1n << BigInt(Math.min(64, spanLg2Of(subject, root.topLevel)));
+      for (const run of runs) {
+        if (run.iova >= reach || this.#isNew(run)) continue;
+        this.#prober.walk(lowWord(run.iova), highWord(run.iova), "I16");
+      }
+    }
+    this.#checkRoot();
+  }
+
+  /** Whether the operation in hand may have mapped the run. */
+  #isNew(run: Run): boolean {
+    const range = this.#newRange;
+    return range !== undefined && run.iova >= range[0] && run.iova <= range[1];
+  }
+
+  #checkRoot(): void {
+    const { topLevel } = this.subject.hardwareRoot();
+    if (topLevel === this.reference.topLevel) return;
+    this.#differences.add(
+      "I16",
+      0n,
+      `the top level is ${topLevel}; the reference's is ${this.reference.topLevel}`,
+    );
+  }
+
+  #checkCounts(): void {
+    const { subject, reference } = this;
+    const { tableCount, leafItemCount } = this.#tables;
+    const wanted = reference.liveTableCount;
+    if (this.#root.topLevel !== reference.topLevel) this.#checkRoot();
+    if (tableCount !== wanted) {
+      this.#differences.add(
+        "I6",
+        undefined,
+        `hardware reaches ${tableCount} tables; the reference has ${wanted}`,
+      );
+    }
+    if (subject.liveFrames !== wanted) {
+      this.#differences.add(
+        "I5",
+        undefined,
+        `${subject.liveFrames} frames are in use; the reference has ${wanted}`,
+      );
+    }
+    if (subject.quarantinedFrames !== reference.quarantinedTableCount) {
+      const given = `${subject.quarantinedFrames} frames are quarantined`;
+      this.#differences.add(
+        "I5",
+        undefined,
+        `${given}; the reference has ${reference.quarantinedTableCount}`,
+      );
+    }
+    if (leafItemCount !== this.#wantedItems) {
+      const given = `hardware finds ${leafItemCount} leaf items`;
+      this.#differences.add("I1", undefined, `${given}; the reference's entries have ${this.#wantedItems}`);
+    }
+  }
+
+  /** Every address that lost its translation is in an invalidation of this call, or in the open gather. */
+  #checkCovered(operation: Operation, given: Outcome): void {
+    const { removed } = this.#tables;
+    const invalidated = "invalidated" in given ? given.invalidated : [];
+    const pending = this.subject.pendingInvalidation;
+    const ranges = pending === undefined ? invalidated : [...invalidated, pending];
+    for (let index = 0; index < removed.count; index++) {
+      const first = removed.first(index);
+      const last = removed.last(index);
+      if (ranges.some((range) => range[0] <= first && last <= range[1])) continue;
+      const what = `${describeAddress(first)} … ${describeAddress(last)} changed`;
+      this.#differences.add("I11", first, `${operation.op}: ${what}, and no invalidation covers it`);
+    }
+  }
+
+  #checkGather(operation: Operation, given: Outcome): void {
+    const { op } = operation;
+    if (op !== "map" && op !== "unmap" && op !== "unmapGathered" && op !== "sync") return;
+    const { subject, reference } = this;
+    const pending = subject.pendingInvalidation;
+    const wanted = reference.pendingInvalidation;
+    if (pending?.[0] !== wanted?.[0] || pending?.[1] !== wanted?.[1]) {
+      const text = (range: Range | undefined) =>
+        range === undefined ? "nothing" : `${describeAddress(range[0])} … ${describeAddress(range[1])}`;
+      const iova = "iova" in operation ? operation.iova : undefined;
+      const sentence = `the open gather holds ${text(pending)}; the reference's holds ${text(wanted)}`;
+      this.#differences.add("I11", iova, sentence);
+    }
+    if ("invalidated" in given) this.#checkAligned(given.invalidated);
+    this.#checkLevels(op);
+  }
+
+  #checkAligned(ranges: readonly Range[]): void {
+    for (const [first, last] of ranges) {
+      if (first <= last && first % this.#granule === 0n && (last + 1n) % this.#granule === 0n) continue;
+      const range = `${describeAddress(first)} … ${describeAddress(last)}`;
+      this.#differences.add("I11", first, `the invalidated range ${range} is empty or not aligned`);
+    }
+  }
+
+  /** The levels that an invalidation names are at least those of what was removed. */
+  #checkLevels(op: Operation["op"]): void {
+    const { invalidations } = this.subject.journal;
+    let leafLevels = 0;
+    let tableLevels = 0;
+    for (const invalidation of invalidations) {
+      leafLevels |= invalidation.leafLevels;
+      tableLevels |= invalidation.tableLevels;
+    }
+    let wantedLeaf = this.#tables.removedLeafLevels;
+    let wantedTable = this.#tables.removedTableLevels;
+    if (op === "unmapGathered" || op === "sync") {
+      // What this call removed waits; what waited before is due when anything is invalidated.
+      const [leaf, table] = [this.#pendingLeafLevels, this.#pendingTableLevels];
+      const isSynced = invalidations.length > 0;
+      this.#pendingLeafLevels = wantedLeaf | (isSynced ? 0 : leaf);
+      this.#pendingTableLevels = wantedTable | (isSynced ? 0 : table);
+      wantedLeaf = isSynced ? leaf : 0;
+      wantedTable = isSynced ? table : 0;
+    }
+    if ((wantedLeaf & ~leafLevels) === 0 && (wantedTable & ~tableLevels) === 0) return;
+    const given = `leaf levels ${mask(leafLevels)} and table levels ${mask(tableLevels)}`;
+    const removed = `leaves of ${mask(wantedLeaf)} and tables of ${mask(wantedTable)} were removed`;
+    this.#differences.add("I11", undefined, `the invalidation names ${given}; ${removed}`);
+  }
+
+  /** The number of stores is bounded by what the operation was asked to change. */
+  #checkBound(operation: Operation, given: Outcome, changedItems: number): void {
+    const { storeCount, allocations } = this.subject.journal;
+    const { op } = operation;
+    let bound = 0;
+    if (op === "map" || op === "unmap" || op === "unmapGathered") {
+      bound = STORES_OF_A_PATH + 2 * changedItems + 4 * (allocations.length + this.#tables.removedTables);
+    } else if (op === "setDirty") {
+      bound = 1;
+    } else if (given.op === "readAndClearDirty" && op === "readAndClearDirty" && operation.clear) {
+      bound = given.dirty.length << 8;
+    }
+    if (storeCount <= bound) return;
+    const iova = "iova" in operation ? operation.iova : undefined;
+    this.#differences.add("I17", iova, `${op} made ${storeCount} stores; ${bound} are enough`);
+  }
+
+  /** Both edges of the operation's range and their neighbours, and two random addresses. */
+  #probeAround(operation: Operation, wanted: Outcome): void {
+    if ("iova" in operation) {
+      const length = "length" in operation ? operation.length : 1n;
+      this.#probe(operation.iova - 1n);
+      this.#probe(operation.iova);
+      if (length > 1n) {
+        this.#probe(operation.iova + length - 1n);
+        this.#probe(operation.iova + length);
+      }
+      if (wanted.op === "map" && wanted.code !== "OK" && wanted.mappedBytes > 0n) {
+        this.#probe(operation.iova + wanted.mappedBytes - 1n);
+        this.#probe(operation.iova + wanted.mappedBytes);
+      }
+    }
+    this.#probeRandomly();
+    this.#probeRandomly();
+  }
+
+  #probe(iova: bigint): void {
+    this.#prober.probe(lowWord(iova), highWord(iova));
+  }
+
+  /** Some address near the start of some run. */
+  #probeRandomly(): void {
+    const { runs } = this.reference;
+    const bits = this.#random.int32();
+    if (runs.length === 0) {
+      this.#prober.probe(bits, 0);
+      return;
+    }
+    const run = runs[(bits >>> 8) % runs.length];
+    const spread = (this.#random.int32() | 0) >> (bits & 31);
+    const low = (lowWord(run.iova) + spread) | 0;
+    this.#prober.probe(low, highWord(run.iova));
+  }
+}
+
+function mask(levels: number): string {
+  return levels === 0 ? "none" : `0b${levels.toString(2)}`;
+}
+
+/** log2 of the addresses below a root of this level. */
+function spanLg2Of({ configuration }: Subject, topLevel: number): number {
+  const granuleLg2 = configuration.format === "amdv1-mock" ? 11 : 12;
+  return granuleLg2 + (configuration.tiny?.tableBitsLg2 ?? 9) * (topLevel + 1);
+}
+
+/** The runs that overlap `[first, end)`. */
+function runsTouching(runs: readonly Run[], first: bigint, end: bigint): readonly Run[] {
+  let from = 0;
+  for (let to = runs.length; from < to; ) {
+    const middle = (from + to) >> 1;
+    const run = runs[middle];
+    if (run.iova + (run.count << BigInt(run.sizeLg2)) <= first) from = middle + 1;
+    else to = middle;
+  }
+  let to = from;
+  while (to < runs.length && runs[to].iova < end) to++;
+  return runs.slice(from, to);
+}

@@ -1,0 +1,163 @@
+/** Whether two outcomes of one operation say the same, and the sentence that tells how they differ. */
+import { describeAddress, describeHex, describeLength } from "../../models/index.js";
+import type { Code, EntryFacts, Operation, Outcome, Range } from "../../models/operations.js";
+import type { Differences } from "./difference.js";
+import type { Invariant } from "./invariants.js";
+
+const rangeCodes: readonly Code[] = ["IOVA_OUT_OF_RANGE", "PA_OUT_OF_RANGE", "WRAPS"];
+
+/** Compares what the implementation answered with what the reference did. */
+export function compareOutcomes(
+  operation: Operation,
+  given: Outcome,
+  wanted: Outcome,
+  differences: Differences,
+): void {
+  const iova = "iova" in operation ? operation.iova : undefined;
+  const differ = (invariant: Invariant, what: string, one: string, other: string) =>
+    differences.add(invariant, iova, `${operation.op} ${what} ${one}; the reference says ${other}`);
+  if ("code" in given && "code" in wanted && given.code !== wanted.code) {
+    const isOfRange = rangeCodes.includes(given.code) || rangeCodes.includes(wanted.code);
+    differ(isOfRange ? "I18" : "I3", "answered", given.code, wanted.code);
+  }
+  if (given.op === "map" && wanted.op === "map" && given.mappedBytes !== wanted.mappedBytes) {
+    const [one, other] = [describeLength(given.mappedBytes), describeLength(wanted.mappedBytes)];
+    differ(wanted.code === "OK" ? "I3" : "I4", "reports", `${one} mapped`, other);
+  }
+  if ("removedBytes" in given && "removedBytes" in wanted && given.removedBytes !== wanted.removedBytes) {
+    differ("I3", "removed", describeLength(given.removedBytes), describeLength(wanted.removedBytes));
+  }
+  if (given.op === "lookup" && wanted.op === "lookup" && given.pa !== wanted.pa) {
+    differ("I2", "gave", addressOrMiss(given.pa), addressOrMiss(wanted.pa));
+  }
+  if (given.op === "deviceWrite" && wanted.op === "deviceWrite" && given.permitted !== wanted.permitted) {
+    differ("I1", "was", permission(given.permitted), permission(wanted.permitted));
+  }
+  if (
+    "invalidated" in given &&
+    "invalidated" in wanted &&
+    !sameRanges(given.invalidated, wanted.invalidated)
+  ) {
+    differ("I11", "invalidated", describeRanges(given.invalidated), describeRanges(wanted.invalidated));
+  }
+  if ("dirty" in given && "dirty" in wanted) compareDirty(given.dirty, wanted.dirty, differ);
+  if ("entries" in given && "entries" in wanted) compareEntries(given.entries, wanted.entries, differ);
+}
+
+type Differ = (invariant: Invariant, what: string, one: string, other: string) => void;
+type DirtyPart = Extract<Outcome, { op: "readAndClearDirty" }>["dirty"][number];
+
+function compareDirty(given: readonly DirtyPart[], wanted: readonly DirtyPart[], differ: Differ): void {
+  const count = Math.max(given.length, wanted.length);
+  for (let index = 0; index < count; index++) {
+    const [one, other] = [given[index], wanted[index]];
+    if (one?.iova === other?.iova && one?.length === other?.length) continue;
+    differ("I15", `reported as dirty range ${index + 1}`, describeDirty(one), describeDirty(other));
+    return;
+  }
+}
+
+function compareEntries(given: readonly EntryFacts[], wanted: readonly EntryFacts[], differ: Differ): void {
+  const count = Math.max(given.length, wanted.length);
+  for (let index = 0; index < count; index++) {
+    const [one, other] = [given[index], wanted[index]];
+    if (one !== undefined && other !== undefined && sameEntry(one, other)) continue;
+    differ(
+      entryInvariant(one, other),
+      `lists as entry ${index + 1}`,
+      describeEntry(one),
+      describeEntry(other),
+    );
+    return;
+  }
+}
+
+function entryInvariant(one: EntryFacts | undefined, other: EntryFacts | undefined): Invariant {
+  if (one === undefined || other === undefined || one.iova !== other.iova) return "I2";
+  if (one.sizeLg2 !== other.sizeLg2) return "I7";
+  return one.dirty !== other.dirty ? "I15" : "I2";
+}
+
+function sameEntry(one: EntryFacts, other: EntryFacts): boolean {
+  return (
+    one.iova === other.iova &&
+    one.sizeLg2 === other.sizeLg2 &&
+    one.pa === other.pa &&
+    one.read === other.read &&
+    one.write === other.write &&
+    one.dirty === other.dirty
+  );
+}
+
+function sameRanges(one: readonly Range[], other: readonly Range[]): boolean {
+  if (one.length !== other.length) return false;
+  for (let index = 0; index < one.length; index++) {
+    if (one[index][0] !== other[index][0] || one[index][1] !== other[index][1]) return false;
+  }
+  return true;
+}
+
+/** What an operation gave back, as a report's column shows it. */
+export function describeOutcome(outcome: Outcome): string {
+  switch (outcome.op) {
+    case "map":
+      return withInvalidation(
+        outcome.code === "OK" ? "OK" : `${outcome.code} after ${describeLength(outcome.mappedBytes)}`,
+        outcome.invalidated,
+      );
+    case "unmap":
+    case "unmapGathered":
+      return withInvalidation(`removed ${describeLength(outcome.removedBytes)}`, outcome.invalidated);
+    case "sync":
+      return `invalidated ${describeRanges(outcome.invalidated)}`;
+    case "lookup":
+      return addressOrMiss(outcome.pa);
+    case "readAndClearDirty":
+      return withInvalidation(
+        outcome.code === "OK" ? `dirty: ${describeDirtyList(outcome.dirty)}` : outcome.code,
+        outcome.invalidated,
+      );
+    case "setDirty":
+      return outcome.code;
+    case "deviceWrite":
+      return permission(outcome.permitted);
+    case "entries":
+      return `${outcome.entries.length} ${outcome.entries.length === 1 ? "entry" : "entries"}`;
+    case "failNextAllocation":
+      return "armed";
+  }
+}
+
+function withInvalidation(what: string, invalidated: readonly Range[]): string {
+  return invalidated.length === 0 ? what : `${what}, invalidated ${describeRanges(invalidated)}`;
+}
+
+function describeRanges(ranges: readonly Range[]): string {
+  if (ranges.length === 0) return "nothing";
+  return ranges.map(([first, last]) => `${describeAddress(first)} … ${describeAddress(last)}`).join(", ");
+}
+
+function describeDirtyList(dirty: readonly DirtyPart[]): string {
+  if (dirty.length === 0) return "nothing";
+  const shown = dirty.slice(0, 3).map(describeDirty).join(", ");
+  return dirty.length > 3 ? `${shown} and ${dirty.length - 3} more` : shown;
+}
+
+function describeDirty(part: DirtyPart | undefined): string {
+  return part === undefined ? "nothing" : `${describeAddress(part.iova)} ${describeLength(part.length)}`;
+}
+
+function describeEntry(entry: EntryFacts | undefined): string {
+  if (entry === undefined) return "nothing";
+  const { iova, sizeLg2, pa, read, write, dirty } = entry;
+  const rights = `${read ? "r" : "-"}${write ? "w" : "-"}${dirty ? " dirty" : ""}`;
+  return `${describeAddress(iova)} → ${describeHex(pa)} ${describeLength(1n << BigInt(sizeLg2))} ${rights}`;
+}
+
+function addressOrMiss(pa: bigint | undefined): string {
+  return pa === undefined ? "a miss" : describeHex(pa);
+}
+
+function permission(permitted: boolean): string {
+  return permitted ? "permitted" : "refused";
+}

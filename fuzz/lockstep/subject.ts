@@ -1,0 +1,295 @@
+/** The implementation as the lockstep drives it: operations in, outcomes out, and its memory in the open. */
+import {
+  type CommonOptions,
+  type FormatEntry,
+  type Gather,
+  type PageTable,
+  PageTableError,
+  Status,
+  type StatusCode,
+  statusCode,
+  TableMemory,
+} from "../../impl/index.js";
+import { observed } from "../../impl/observed.js";
+import type { Configuration, FormatName } from "../../models/configuration.js";
+import type { Code, EntryFacts, Operation, Outcome, Range } from "../../models/operations.js";
+import type { PhysicalMemory } from "../../models/walkers/index.js";
+import { Journal } from "./journal.js";
+import { tinyObserved } from "./tiny-stamps.js";
+import { joined, lowWord } from "./words.js";
+
+/** Enough for every program of the generators; memory that is not touched costs nothing. */
+const CAPACITY_BYTES = 1 << 25;
+
+const LAST_ADDRESS = 0xffff_ffff_ffff_ffffn;
+
+/** Where hardware finds the tables. */
+export interface HardwareRoot {
+  readonly root: bigint;
+  readonly mode: number;
+  readonly topLevel: number;
+}
+
+/**
+ * What is judged. Another implementation than this project's can be put in its place: it must live in one window
+ * of memory and tell the journal of every store.
+ */
+export interface Subject {
+  readonly configuration: Configuration;
+  /** The window: words from `base` on, frames of 4 KiB. */
+  readonly base: bigint;
+  readonly words: Int32Array;
+  /** The same for hardware. */
+  readonly physical: PhysicalMemory;
+  readonly journal: Journal;
+  /** Frames in use, and frames that wait for an invalidation. */
+  readonly liveFrames: number;
+  readonly quarantinedFrames: number;
+  /** What is pending in the gather that stays open between operations. */
+  readonly pendingInvalidation: Range | undefined;
+  /** Whether the frame at this physical address is in use. */
+  isLive(address: bigint): boolean;
+  hardwareRoot(): HardwareRoot;
+  lookup(iova: bigint): bigint | undefined;
+  /** Does an operation; `deviceWrite`, which hardware does, is not one of them. */
+  apply(operation: Exclude<Operation, { op: "deviceWrite" }>): Outcome;
+  /** Frees everything. */
+  destroy(): void;
+}
+
+/** A subject for a configuration: a page table of the observed stamps in a memory of its own. */
+export function createSubject(configuration: Configuration): Subject {
+  return new PageTableSubject(configuration);
+}
+
+/** Whether the implementation can be configured so; some tiny geometries exist in the models only. */
+export function canCreate(configuration: Configuration): boolean {
+  try {
+    return new PageTableSubject(configuration, 1 << 16).table.topLevel === configuration.topLevel;
+  } catch (error) {
+    if (error instanceof PageTableError) return false;
+    throw error;
+  }
+}
+
+export class PageTableSubject implements Subject {
+  readonly configuration: Configuration;
+  readonly base: bigint;
+  readonly words: Int32Array;
+  readonly physical: PhysicalMemory;
+  readonly journal: Journal;
+  readonly memory: TableMemory;
+  readonly table: PageTable;
+  readonly #gather: Gather;
+  readonly #tracksDirty: boolean;
+
+  constructor(configuration: Configuration, capacityBytes = CAPACITY_BYTES) {
+    this.configuration = configuration;
+    this.memory = new TableMemory({ base: configuration.tableBase, capacityBytes, poison: true });
+    this.base = this.memory.base;
+    this.words = this.memory.words;
+    this.physical = physicalMemoryOf(this.words, this.base);
+    this.journal = new Journal(configuration.incoherent ? this.words.length : 0, markBitOf(configuration));
+    this.memory.observer = this.journal;
+    this.table = createTable(configuration, this.memory, this.journal);
+    this.#gather = this.table.createGather();
+    this.#tracksDirty = tracksDirty(configuration);
+  }
+
+  get liveFrames(): number {
+    return this.memory.liveFrames;
+  }
+
+  get quarantinedFrames(): number {
+    return this.memory.quarantinedFrames;
+  }
+
+  get pendingInvalidation(): Range | undefined {
+    const gather = this.#gather;
+    if (!gather.pending) return undefined;
+    if (this.configuration.gather === "queued") return [0n, LAST_ADDRESS];
+    return [joined(gather.firstLow, gather.firstHigh), joined(gather.lastLow, gather.lastHigh)];
+  }
+
+  isLive(address: bigint): boolean {
+    return this.memory.frameState(address) === "live";
+  }
+
+  hardwareRoot(): HardwareRoot {
+    return this.table.hwInfo();
+  }
+
+  lookup(iova: bigint): bigint | undefined {
+    return this.table.lookup(iova);
+  }
+
+  apply(operation: Exclude<Operation, { op: "deviceWrite" }>): Outcome {
+    const { table } = this;
+    switch (operation.op) {
+      case "map": {
+        const { iova, pa, length, prot, pageSizes } = operation;
+        const status = table.tryMap(iova, pa, length, prot, pageSizes);
+        const mappedBytes = table.mappedBytes;
+        return { op: "map", code: codeOf(status), mappedBytes, invalidated: this.#invalidated() };
+      }
+      case "unmap": {
+        const removedBytes = table.unmap(operation.iova, operation.length);
+        return { op: "unmap", removedBytes, invalidated: this.#invalidated() };
+      }
+      case "unmapGathered": {
+        const removedBytes = table.unmap(operation.iova, operation.length, this.#gather);
+        return { op: "unmapGathered", removedBytes, invalidated: this.#invalidated() };
+      }
+      case "sync":
+        this.#gather.sync();
+        return { op: "sync", invalidated: this.#invalidated() };
+      case "lookup":
+        return { op: "lookup", pa: table.lookup(operation.iova) };
+      case "readAndClearDirty":
+        return this.#readAndClearDirty(operation.iova, operation.length, operation.clear);
+      case "setDirty":
+        return { op: "setDirty", code: refusalOf(() => table.setDirty(operation.iova)) };
+      case "entries":
+        return { op: "entries", entries: this.#entries(operation.iova, operation.length) };
+      case "failNextAllocation":
+        this.memory.failNextAllocation(operation.nth);
+        return { op: "failNextAllocation" };
+    }
+  }
+
+  destroy(): void {
+    this.#gather.sync();
+    this.table.destroy();
+  }
+
+  #readAndClearDirty(iova: bigint, length: bigint, clear: boolean): Outcome {
+    const dirty: { iova: bigint; length: bigint }[] = [];
+    const code = refusalOf(() => {
+      const report = (first: bigint, lengthBytes: bigint) => dirty.push({ iova: first, length: lengthBytes });
+      this.table.readAndClearDirty(iova, length, report, { clear });
+    });
+    return { op: "readAndClearDirty", code, dirty, invalidated: this.#invalidated() };
+  }
+
+  /** Where nobody offers dirty tracking, a dirty bit that is always set says nothing. */
+  #entries(iova: bigint, length: bigint): EntryFacts[] {
+    const entries: EntryFacts[] = [...this.table.entries(iova, length)];
+    return this.#tracksDirty ? entries : entries.map((entry) => ({ ...entry, dirty: false }));
+  }
+
+  #invalidated(): readonly Range[] {
+    const { invalidations } = this.journal;
+    return invalidations.length === 0 ? [] : invalidations.map(({ first, last }): Range => [first, last]);
+  }
+}
+
+/** The memory that the walkers read. */
+function physicalMemoryOf(words: Int32Array, base: bigint): PhysicalMemory {
+  const baseLow = lowWord(base);
+  const baseHigh = lowWord(base >> 32n);
+  const bytes = words.length * 4;
+  return {
+    contains(low, high) {
+      const offset = (low - baseLow) >>> 0;
+      // Below its first 4 GiB boundary the window has the base's high word, from there on the next one.
+      const expected = low >>> 0 >= baseLow >>> 0 ? baseHigh : (baseHigh + 1) | 0;
+      return offset < bytes && high === expected;
+    },
+    readWord: (low) => words[((low - baseLow) >>> 0) >>> 2],
+    writeWord(low, _high, value) {
+      words[((low - baseLow) >>> 0) >>> 2] = value;
+    },
+  };
+}
+
+/** Whether the domain offers to read what devices wrote. */
+export function tracksDirty({ format }: Configuration): boolean {
+  return format === "amdv1" || format === "amdv1-mock" || format === "vtd-second-stage";
+}
+
+/** The bit that says "this table item was cleaned" in a table item of an incoherent domain; 0 for none. */
+export function markBitOf({ format, incoherent }: Configuration): number {
+  if (!incoherent) return 0;
+  return format === "x86-64" ? 1 << 9 : 1 << 10;
+}
+
+/** Of an option that a format does not know nothing is said: it refuses unknown names. */
+function createTable(configuration: Configuration, memory: TableMemory, journal: Journal): PageTable {
+  const { oaWidthLg2, pageSizes, gather, vaWidthLg2, topLevel } = configuration;
+  const { encryptionBit, signExtended, forceCoherence, forceWriteable, svnapot, incoherent } = configuration;
+  const common: CommonOptions = {
+    memory,
+    oaWidthLg2,
+    pageSizes,
+    gather,
+    invalidate: (range) => journal.invalidations.push(range),
+  };
+  const clean = (address: bigint, lengthBytes: number) =>
+    journal.cleaned(Number(address - memory.base) >> 2, lengthBytes);
+  const cleaning = incoherent ? { incoherent: clean } : {};
+  const encryption = encryptionBit === undefined ? {} : { encryptionBit };
+  const create = (more: object) => entryOf(configuration).create({ ...common, ...more });
+  switch (configuration.format) {
+    case "amdv1":
+    case "amdv1-mock":
+      return create({ vaWidthLg2, topLevel, forceCoherence, ...encryption });
+    case "x86-64":
+      return create({ vaWidthLg2, topLevel, signExtended, ...encryption, ...cleaning });
+    case "vtd-second-stage":
+      return create({ vaWidthLg2, topLevel, forceCoherence, forceWriteable, ...cleaning });
+    case "riscv64":
+      return create({ vaWidthLg2, signExtended, svnapot });
+    case "riscv32":
+      // The architecture has one width; a tiny geometry has two.
+      return create(configuration.tiny === undefined ? {} : { vaWidthLg2 });
+  }
+}
+
+const entries: Readonly<Record<FormatName, FormatEntry<CommonOptions>>> = observed;
+
+function entryOf({ format, tiny }: Configuration): FormatEntry<CommonOptions> {
+  return tiny === undefined ? entries[format] : tinyObserved[format];
+}
+
+function refusalOf(attempt: () => void): Code {
+  try {
+    attempt();
+    return "OK";
+  } catch (error) {
+    if (!(error instanceof PageTableError)) throw error;
+    return asCode(error.code);
+  }
+}
+
+const codes: readonly Code[] = [
+  "OK",
+  "NO_PERMISSION",
+  "PA_OUT_OF_RANGE",
+  "READ_ONLY_REFUSED",
+  "ZERO_LENGTH",
+  "WRAPS",
+  "MISALIGNED",
+  "IOVA_OUT_OF_RANGE",
+  "ADDRESS_IN_USE",
+  "OUT_OF_MEMORY",
+  "NOT_SUPPORTED",
+  "NOT_MAPPED",
+];
+
+const codesByStatus = new Map<number, Code>(
+  Object.entries(Status).flatMap(([name, status]) => {
+    const code = codes.find((candidate) => candidate === name);
+    return code === undefined ? [] : [[status, code] as const];
+  }),
+);
+
+function codeOf(status: Status): Code {
+  return codesByStatus.get(status) ?? asCode(statusCode(status));
+}
+
+/** @throws RangeError for a refusal that no operation of the language may meet. */
+function asCode(name: StatusCode): Code {
+  const code = codes.find((candidate) => candidate === name);
+  if (code === undefined) throw new RangeError(`the operation was refused with ${name}`);
+  return code;
+}

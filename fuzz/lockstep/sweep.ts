@@ -1,0 +1,147 @@
+/** Everything that hardware can reach, compared with everything that the reference has. */
+import { type Walker, WalkResult, walkResultName } from "../../models/walkers/index.js";
+import { itemSizeLg2, levelOfSize, type Reference, tableKey } from "../../reference/index.js";
+import {
+  type Differences,
+  describeAddress,
+  describeHex,
+  itemName,
+  sizeName,
+  walkName,
+} from "./difference.js";
+import { ItemBits } from "./item-bits.js";
+import type { ReferenceView } from "./reference-view.js";
+import type { Subject } from "./subject.js";
+import { joined, maskHigh, maskLow } from "./words.js";
+
+/** What a sweep counted. */
+export interface SweepCounts {
+  readonly tables: number;
+  readonly leafItems: number;
+}
+
+export function sweep(
+  subject: Subject,
+  reference: Reference,
+  view: ReferenceView,
+  walker: Walker,
+  differences: Differences,
+): SweepCounts {
+  const { configuration } = subject;
+  const bits = new ItemBits(configuration);
+  const tables = new Set<bigint>();
+  const frames = new Set<bigint>();
+  const dirtyEntries = new Set<bigint>();
+  let leafItems = 0;
+  let rawLowBefore = 0;
+  let rawHighBefore = 0;
+  walker.sweep({
+    table(level, addressLow, addressHigh, vaLow, vaHigh) {
+      const address = joined(addressLow, addressHigh);
+      const va = joined(vaLow, vaHigh);
+      if (frames.has(address)) {
+        differences.add("I5", va, `the table frame ${describeHex(address)} is reached twice`);
+      }
+      if (!subject.isLive(address)) {
+        differences.add("I5", va, `hardware reaches the frame ${describeHex(address)}, which is not in use`);
+      }
+      frames.add(address);
+      const prefix =
+        BigInt.asUintN(configuration.vaWidthLg2, va) >> BigInt(itemSizeLg2(configuration, level + 1));
+      tables.add(tableKey(level, prefix));
+    },
+    leaf(level, _itemLow, _itemHigh, rawLow, rawHigh, vaLow, vaHigh, sizeLg2) {
+      leafItems++;
+      const va = joined(vaLow, vaHigh);
+      view.find(vaLow, vaHigh);
+      if (!view.mapped || view.sizeLg2 !== sizeLg2) {
+        const wanted = view.mapped ? `a leaf of ${sizeName(view.sizeLg2)}` : "nothing";
+        const given = `a leaf of ${sizeName(sizeLg2)} stands at ${describeAddress(va)}`;
+        differences.add(view.mapped ? "I7" : "I1", va, `${given}; the reference has ${wanted} there`);
+        return;
+      }
+      const entryLow = vaLow & ~maskLow(sizeLg2);
+      const entryHigh = vaHigh & ~maskHigh(sizeLg2);
+      const result = walker.inspect(level, rawLow, rawHigh);
+      const isRight =
+        walker.oaLow === view.outputLow(entryLow) && walker.oaHigh === view.outputHigh(entryLow, entryHigh);
+      if (result !== WalkResult.Translated || !isRight) {
+        differences.add("I1", va, `the leaf at ${describeAddress(va)} goes to ${walkName(walker, result)}`);
+      }
+      const isFirst = entryLow === vaLow && entryHigh === vaHigh;
+      const freeLow = ~bits.leafFreeLow;
+      if (!isFirst && (((rawLow ^ rawLowBefore) & freeLow) | (rawHigh ^ rawHighBefore)) !== 0) {
+        const [one, other] = [itemName(rawLowBefore, rawHighBefore), itemName(rawLow, rawHigh)];
+        differences.add(
+          "I8",
+          va,
+          `the entry around ${describeAddress(va)} has the items ${one} and ${other}`,
+        );
+      }
+      rawLowBefore = rawLow;
+      rawHighBefore = rawHigh;
+      if ((rawLow & bits.dirtyLow) !== 0) dirtyEntries.add(joined(entryLow, entryHigh));
+    },
+    illegal(fault, level, _itemLow, _itemHigh, rawLow, rawHigh, vaLow, vaHigh) {
+      const va = joined(vaLow, vaHigh);
+      const given = `the item ${itemName(rawLow, rawHigh)} at level ${level} for ${describeAddress(va)}`;
+      differences.add("I14", va, `${given} is illegal: ${walkResultName(fault)}`);
+    },
+  });
+  compareTables(tables, reference, differences);
+  compareDirtyEntries(dirtyEntries, reference, differences);
+  const wantedItems = leafItemsOf(reference);
+  if (BigInt(leafItems) !== wantedItems) {
+    differences.add(
+      "I1",
+      undefined,
+      `hardware reaches ${leafItems} leaf items; the reference has ${wantedItems}`,
+    );
+  }
+  return { tables: tables.size, leafItems };
+}
+
+function compareTables(tables: ReadonlySet<bigint>, reference: Reference, differences: Differences): void {
+  const wanted = reference.liveTables();
+  for (const key of tables) {
+    if (!wanted.has(key))
+      differences.add("I6", undefined, `${tableName(key)} is alive; the reference has none there`);
+  }
+  for (const key of wanted) {
+    if (!tables.has(key))
+      differences.add("I6", undefined, `${tableName(key)} cannot be reached; the reference has one`);
+  }
+}
+
+function tableName(key: bigint): string {
+  return `the table of level ${key & 7n} with the index prefix ${describeHex(key >> 3n)}`;
+}
+
+function compareDirtyEntries(
+  dirty: ReadonlySet<bigint>,
+  reference: Reference,
+  differences: Differences,
+): void {
+  for (const entry of dirty) {
+    if (reference.isDirty(entry)) continue;
+    differences.add(
+      "I15",
+      entry,
+      `the entry at ${describeAddress(entry)} is dirty in memory, not in the reference`,
+    );
+  }
+  if (reference.dirtyEntryCount === dirty.size) return;
+  const [given, wanted] = [dirty.size, reference.dirtyEntryCount];
+  differences.add("I15", undefined, `${given} entries are dirty in memory; the reference has ${wanted}`);
+}
+
+function leafItemsOf(reference: Reference): bigint {
+  let items = 0n;
+  for (const run of reference.runs) items += itemsOfRun(reference, run.sizeLg2, run.count);
+  return items;
+}
+
+/** How many leaf items the entries of a run take: a contiguous entry takes several. */
+export function itemsOfRun({ configuration }: Reference, sizeLg2: number, count: bigint): bigint {
+  return count << BigInt(sizeLg2 - itemSizeLg2(configuration, levelOfSize(configuration, sizeLg2)));
+}
