@@ -25,7 +25,8 @@ function amdv1Shape(granuleLg2: number): ItemShape {
       return level > 0 && (low & 1) !== 0 && nextLevel !== 0 && nextLevel !== 7;
     },
     addressMask: PAGE_ADDRESS,
-    addressShift: 0n,
+    // The field counts granules: of 2 KiB, it stands one bit above the address.
+    addressShift: BigInt(granuleLg2 - 12),
     granuleLg2,
   };
 }

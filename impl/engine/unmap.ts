@@ -6,14 +6,15 @@ import { Status } from "../errors.js";
 import { EntryKind } from "../formats/format.js";
 import type { Gather } from "../memory/gather.js";
 import {
+  contiguousHigh,
   contiguousLg2Of,
   granuleLg2,
   incoherent,
-  isPlainLeaf,
   isTable,
   itemWords,
   kindOf,
-  plainLeafIsInHigh,
+  plainLeafBits,
+  plainLeafMask,
 } from "../stamp/format.js";
 import { clearItems, enterTable } from "../stamp/variant.js";
 import type { Domain } from "./domain.js";
@@ -36,6 +37,8 @@ import {
 import { clearItem, itemBytes } from "./items.js";
 import { beyondTop } from "./lookup.js";
 
+const GRANULE_MASK = (1 << granuleLg2) - 1;
+
 /** Tables on the way to the present item, by level. Operations do not nest, so one array serves a stamp. */
 const path = new Int32Array(8);
 
@@ -55,6 +58,9 @@ export function unmap(
   domain.resultLow = firstLow;
   domain.resultHigh = firstHigh;
   if (domain.inputRangeStatus(firstLow, firstHigh, lastLow, lastHigh) !== Status.OK) return;
+  if (firstHigh === lastHigh && lastLow === (firstLow | GRANULE_MASK)) {
+    if (unmapPage(domain, firstLow, firstHigh, gather)) return;
+  }
   const words = domain.words;
   let low = firstLow | 0;
   let high = firstHigh | 0;
@@ -65,7 +71,9 @@ export function unmap(
     const start = seek(domain, words, low, high) | 0;
     const level = domain.seekLevel;
     const lastItem = lastItemInTable(domain, low, high, lastLow, lastHigh) | 0;
-    const item = clearFrom(domain, words, start, lastItem, level, low, high) | 0;
+    // Only a first entry can be entered in its middle: every other one begins where the one before ended.
+    if (!beginsEntry(words, start, level, low, high)) break;
+    const item = clearLeaves(domain, words, start, lastItem, level) | 0;
     if (item === start) break;
     if (incoherent && domain.cleaner !== undefined) domain.clean(start, (item - start) * 4);
     leafLevels |= 1 << level;
@@ -89,6 +97,21 @@ export function unmap(
   const endHigh = low === 0 ? (high - 1) | 0 : high;
   gather.add(firstLow, firstHigh, endLow, endHigh, leafLevels, tableLevels);
   if (domain.freedCount !== 0) domain.giveFrames(gather);
+}
+
+/** Unmaps one smallest page, the commonest request of all. False: it is not so simple, and nothing was done. */
+function unmapPage(domain: Domain, low: number, high: number, gather: Gather): boolean {
+  if ((low & GRANULE_MASK) !== 0 || beyondTop(domain, low, high)) return false;
+  const words = domain.words;
+  const item = seek(domain, words, low, high);
+  if (domain.seekLevel !== 0 || !isPlainLeaf(words, item, plainLeafMask(0), plainLeafBits(0))) return false;
+  clearItem(domain, words, item);
+  if (incoherent && domain.cleaner !== undefined) domain.clean(item, itemBytes);
+  domain.resultAny = true;
+  domain.resultLow = (low + GRANULE_MASK + 1) | 0;
+  domain.resultHigh = domain.resultLow === 0 ? (high + 1) | 0 : high;
+  gather.add(low, high, low | GRANULE_MASK, high, 1, 0);
+  return true;
 }
 
 /** The item that translates an address, or the empty one in its place; its table and level go into `seek…`. */
@@ -131,31 +154,6 @@ function lastItemInTable(
   return itemOfPage(table, pageLow(lastLow, lastHigh), pageHigh(lastHigh), level, indexMask);
 }
 
-/** Clears entries from an item, which translates an address, up to a last item; returns the item after them. */
-function clearFrom(
-  domain: Domain,
-  words: Int32Array,
-  first: number,
-  lastItem: number,
-  level: number,
-  low: number,
-  high: number,
-): number {
-  // One page, the commonest request of all, goes without the calls below.
-  if (level === 0 && first === lastItem && isPage(words, first) && (low & offsetMaskLow(granuleLg2)) === 0) {
-    clearItem(domain, words, first);
-    return first + itemWords;
-  }
-  // Only a first entry can be entered in its middle: every other one begins where the one before ended.
-  if (!beginsEntry(words, first, level, low, high)) return first;
-  return clearLeaves(domain, words, first, lastItem, level);
-}
-
-/** Whether a level-0 item is a leaf by itself. */
-function isPage(words: Int32Array, item: number): boolean {
-  return isPlainLeaf(words[item], plainLeafIsInHigh ? words[item + 1] : 0, 0);
-}
-
 /** Whether two addresses, given their exclusive or, fall in one table that spans `2^spanLg2` bytes (below 2^64). */
 function sameTable(differenceLow: number, differenceHigh: number, spanLg2: number): boolean {
   return ((differenceLow & ~offsetMaskLow(spanLg2)) | (differenceHigh & ~offsetMaskHigh(spanLg2))) === 0;
@@ -171,7 +169,7 @@ function clearLeaves(
 ): number {
   let item = first | 0;
   while (item <= lastItem) {
-    let end = endOfPlainLeaves(words, item, lastItem, level) | 0;
+    let end = endOfPlainLeaves(words, item, lastItem, plainLeafMask(level), plainLeafBits(level)) | 0;
     if (end === item) {
       if (kindOf(words[item], level) !== EntryKind.Leaf) break;
       const contiguousLg2 = contiguousLg2Of(words[item], words[item + itemWords - 1], level);
@@ -187,22 +185,31 @@ function clearLeaves(
  * The item after the leaves, each an entry by itself, that begin at an item. Four at a time, since the JIT checks
  * the array once per turn of a loop.
  */
-function endOfPlainLeaves(words: Int32Array, first: number, lastItem: number, level: number): number {
+function endOfPlainLeaves(
+  words: Int32Array,
+  first: number,
+  lastItem: number,
+  mask: number,
+  bits: number,
+): number {
   const fourBefore = lastItem - 3 * itemWords;
   let item = first | 0;
   while (item <= fourBefore) {
     const second = (item + itemWords) | 0;
     const third = (item + 2 * itemWords) | 0;
     const fourth = (item + 3 * itemWords) | 0;
-    if (!isPlainLeaf(words[item], plainLeafIsInHigh ? words[item + 1] : 0, level)) return item;
-    if (!isPlainLeaf(words[second], plainLeafIsInHigh ? words[second + 1] : 0, level)) return second;
-    if (!isPlainLeaf(words[third], plainLeafIsInHigh ? words[third + 1] : 0, level)) return third;
-    if (!isPlainLeaf(words[fourth], plainLeafIsInHigh ? words[fourth + 1] : 0, level)) return fourth;
+    if (!isPlainLeaf(words, item, mask, bits)) return item;
+    if (!isPlainLeaf(words, second, mask, bits)) return second;
+    if (!isPlainLeaf(words, third, mask, bits)) return third;
+    if (!isPlainLeaf(words, fourth, mask, bits)) return fourth;
     item = (item + 4 * itemWords) | 0;
   }
-  while (item <= lastItem && isPlainLeaf(words[item], plainLeafIsInHigh ? words[item + 1] : 0, level))
-    item += itemWords;
+  while (item <= lastItem && isPlainLeaf(words, item, mask, bits)) item += itemWords;
   return item;
+}
+
+function isPlainLeaf(words: Int32Array, item: number, mask: number, bits: number): boolean {
+  return (words[item] & mask) === bits && (contiguousHigh === 0 || (words[item + 1] & contiguousHigh) === 0);
 }
 
 /** Whether an address is the first of the entry that the item belongs to; true where there is none. */

@@ -34,7 +34,7 @@ export const leafLevelMax = 4;
 export const vaWidthMaxLg2 = 64;
 export const oaWidthMaxLg2 = 52;
 export const contiguous: Format["contiguous"] = "identical";
-export const plainLeafIsInHigh: boolean = false;
+export const contiguousHigh = 0;
 export const addressShift: number = 12 - granuleLg2;
 export const tracksDirty = true;
 export const growsTop: boolean = true;
@@ -65,8 +65,12 @@ export function isEmpty(low: number): boolean {
   return (low & PR) === 0;
 }
 
-export function isPlainLeaf(low: number, _high: number, _level: number): boolean {
-  return (low & (PR | NEXT_LEVEL)) === PR;
+export function plainLeafMask(_level: number): number {
+  return PR | NEXT_LEVEL;
+}
+
+export function plainLeafBits(_level: number): number {
+  return PR;
 }
 
 export function contiguousLg2Of(low: number, high: number, level: number): number {

@@ -32,8 +32,8 @@ export interface Format {
   readonly oaWidthMaxLg2: number;
   /** Items of one contiguous entry: there are none, they hold one word, or each holds its own address. */
   readonly contiguous: "none" | "identical" | "stepped";
-  /** Whether `isPlainLeaf` looks at the high word, which is not loaded otherwise. */
-  readonly plainLeafIsInHigh: boolean;
+  /** Bits of the high word that are set in contiguous entries only; 0: the high word need not be loaded. */
+  readonly contiguousHigh: number;
   /** By how many bits the item's address field lies above the address that it stands for; may be negative. */
   readonly addressShift: number;
   readonly tracksDirty: boolean;
@@ -50,8 +50,12 @@ export interface Format {
   isTable(low: number, level: number): boolean;
   /** Whether `kindOf` says Empty, at any level. */
   isEmpty(low: number): boolean;
-  /** True for a leaf that is a whole entry by itself. May miss one, which then takes the slower way. */
-  isPlainLeaf(low: number, high: number, level: number): boolean;
+  /**
+   * An item of this level whose low word, masked, is `plainLeafBits`, and which has no bit of `contiguousHigh`, is a
+   * leaf and a whole entry by itself. One that does not show it so takes the slower way.
+   */
+  plainLeafMask(level: number): number;
+  plainLeafBits(level: number): number;
   /** log2 of how many items the leaf entry has to which this item belongs; 0 for a plain leaf. */
   contiguousLg2Of(low: number, high: number, level: number): number;
   /** The output address of a leaf; bits below the entry's size are unspecified. */

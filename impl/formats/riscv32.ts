@@ -26,7 +26,7 @@ export const leafLevelMax = 1;
 export const vaWidthMaxLg2 = 32;
 export const oaWidthMaxLg2 = 34;
 export const contiguous: Format["contiguous"] = "none";
-export const plainLeafIsInHigh: boolean = false;
+export const contiguousHigh = 0;
 export const addressShift = -2;
 /** The base architecture does not offer tracking by the dirty bit. */
 export const tracksDirty = false;
@@ -55,8 +55,13 @@ export function isEmpty(low: number): boolean {
   return (low & V) === 0;
 }
 
-export function isPlainLeaf(low: number, _high: number, _level: number): boolean {
-  return (low & V) !== 0 && (low & (R | W | X)) !== 0;
+/** Every readable leaf: W without R is reserved, and the engine maps nothing that can only be executed. */
+export function plainLeafMask(_level: number): number {
+  return V | R;
+}
+
+export function plainLeafBits(_level: number): number {
+  return V | R;
 }
 
 export function contiguousLg2Of(_low: number, _high: number, _level: number): number {

@@ -33,7 +33,8 @@ export const oaWidthMaxLg2 = 56;
 export const contiguous: Format["contiguous"] = "identical";
 /** log2 of the items of a Svnapot run: 16 items are 64 KiB, the only size that Svnapot defines. */
 export const napotLg2 = 4;
-export const plainLeafIsInHigh: boolean = true;
+/** N, bit 63. */
+export const contiguousHigh = -2147483648;
 export const addressShift = -2;
 /** The base architecture does not offer tracking by the dirty bit. */
 export const tracksDirty = false;
@@ -62,8 +63,13 @@ export function isEmpty(low: number): boolean {
   return (low & V) === 0;
 }
 
-export function isPlainLeaf(low: number, high: number, _level: number): boolean {
-  return (low & V) !== 0 && (low & (R | W | X)) !== 0 && (high & N_HIGH) === 0;
+/** Every readable leaf: W without R is reserved, and the engine maps nothing that can only be executed. */
+export function plainLeafMask(_level: number): number {
+  return V | R;
+}
+
+export function plainLeafBits(_level: number): number {
+  return V | R;
 }
 
 export function contiguousLg2Of(_low: number, high: number, _level: number): number {

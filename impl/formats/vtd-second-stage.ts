@@ -29,7 +29,7 @@ export const leafLevelMax = 2;
 export const vaWidthMaxLg2 = 57;
 export const oaWidthMaxLg2 = 52;
 export const contiguous: Format["contiguous"] = "none";
-export const plainLeafIsInHigh: boolean = false;
+export const contiguousHigh = 0;
 export const addressShift = 0;
 export const tracksDirty = true;
 export const growsTop = false;
@@ -57,8 +57,14 @@ export function isEmpty(low: number): boolean {
   return (low & (R | W)) === 0;
 }
 
-export function isPlainLeaf(low: number, _high: number, level: number): boolean {
-  return (low & (R | W)) !== 0 && (level === 0 || (level <= leafLevelMax && (low & PS) !== 0));
+/** Every readable leaf; one that can only be written is rare. */
+export function plainLeafMask(level: number): number {
+  return level === 0 ? R : R | PS;
+}
+
+/** No mask has bit 3 (EMT): nothing is a leaf above the highest level that has them. */
+export function plainLeafBits(level: number): number {
+  return level <= leafLevelMax ? plainLeafMask(level) : 1 << 3;
 }
 
 export function contiguousLg2Of(_low: number, _high: number, _level: number): number {

@@ -30,7 +30,7 @@ export const leafLevelMax = 2;
 export const vaWidthMaxLg2 = 57;
 export const oaWidthMaxLg2 = 52;
 export const contiguous: Format["contiguous"] = "none";
-export const plainLeafIsInHigh: boolean = false;
+export const contiguousHigh = 0;
 export const addressShift = 0;
 /** Hardware has the bits, the deployed users of this format do not offer tracking by them. */
 export const tracksDirty = false;
@@ -58,8 +58,13 @@ export function isEmpty(low: number): boolean {
   return (low & P) === 0;
 }
 
-export function isPlainLeaf(low: number, _high: number, level: number): boolean {
-  return (low & P) !== 0 && (level === 0 || (level <= leafLevelMax && (low & PS) !== 0));
+export function plainLeafMask(level: number): number {
+  return level === 0 ? P : P | PS;
+}
+
+/** No mask has bit 3 (PWT): nothing is a leaf above the highest level that has them. */
+export function plainLeafBits(level: number): number {
+  return level <= leafLevelMax ? plainLeafMask(level) : 1 << 3;
 }
 
 export function contiguousLg2Of(_low: number, _high: number, _level: number): number {
