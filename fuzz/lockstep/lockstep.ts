@@ -110,6 +110,10 @@ export class Lockstep {
       this.#differences.add("I1", undefined, `${given}; ${this.#tables.leafItemCount} were stored`);
     }
     this.#checkRoot();
+    for (const run of reference.runs) {
+      this.#probe(run.iova);
+      this.#probe(run.iova + (run.count << BigInt(run.sizeLg2)) - 1n);
+    }
     return this.#differences.take();
   }
 

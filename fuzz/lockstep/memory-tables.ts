@@ -102,9 +102,11 @@ export class MemoryTables {
     this.removedTables = 0;
     for (const word of journal.allocations) this.#forgetReused(word >> FRAME_WORDS_LG2);
     this.#unlinkStored();
+    const oldRoot = this.#rootFrame;
     if (journal.publications.length > 0) this.#enterRoot();
     this.#checkStored();
     for (let item = this.#again.pop(); item !== undefined; item = this.#again.pop()) this.#check(item);
+    if (oldRoot !== this.#rootFrame) this.#leaveRoot(oldRoot);
   }
 
   /** Whether a frame, by its first word, is a table that hardware reaches, and of which level. */
@@ -171,6 +173,16 @@ export class MemoryTables {
     if (frame === this.#rootFrame) return;
     this.#rootFrame = frame;
     this.#enter(frame, topLevel, 0, 0, NO_ITEM);
+  }
+
+  /** The old root of a tree that grew is item 0 of the level above, unless a leaf took its place at once. */
+  #leaveRoot(frame: number): void {
+    const level = (this.#levels[frame] ?? 0) - 1;
+    if (level < 0 || this.#parents[frame] !== NO_ITEM) return;
+    this.#itemVaLow = 0;
+    this.#itemVaHigh = 0;
+    this.#noteRemoved(level + 1);
+    this.#forget(frame);
   }
 
   /** A table that hardware reaches now: of the right level and place, in use, and nobody else's. */

@@ -52,10 +52,10 @@ export function sweep(
     },
     leaf(level, _itemLow, _itemHigh, rawLow, rawHigh, vaLow, vaHigh, sizeLg2) {
       leafItems++;
-      const va = joined(vaLow, vaHigh);
       view.find(vaLow, vaHigh);
       if (!view.mapped || view.sizeLg2 !== sizeLg2) {
         const wanted = view.mapped ? `a leaf of ${sizeName(view.sizeLg2)}` : "nothing";
+        const va = joined(vaLow, vaHigh);
         const given = `a leaf of ${sizeName(sizeLg2)} stands at ${describeAddress(va)}`;
         differences.add(view.mapped ? "I7" : "I1", va, `${given}; the reference has ${wanted} there`);
         return;
@@ -66,11 +66,13 @@ export function sweep(
       const isRight =
         walker.oaLow === view.outputLow(entryLow) && walker.oaHigh === view.outputHigh(entryLow, entryHigh);
       if (result !== WalkResult.Translated || !isRight) {
+        const va = joined(vaLow, vaHigh);
         differences.add("I1", va, `the leaf at ${describeAddress(va)} goes to ${walkName(walker, result)}`);
       }
       const isFirst = entryLow === vaLow && entryHigh === vaHigh;
       const freeLow = ~bits.leafFreeLow;
       if (!isFirst && (((rawLow ^ rawLowBefore) & freeLow) | (rawHigh ^ rawHighBefore)) !== 0) {
+        const va = joined(vaLow, vaHigh);
         const [one, other] = [itemName(rawLowBefore, rawHighBefore), itemName(rawLow, rawHigh)];
         differences.add(
           "I8",

@@ -1,0 +1,75 @@
+/**
+ * What a run has seen, as a set of small numbers: combinations of operation, answer, page sizes, levels and what
+ * happened to tables. A run that adds a number went somewhere new.
+ */
+import type { Operation, Outcome } from "../../models/operations.js";
+import type { Lockstep } from "./lockstep.js";
+
+const operationNames: readonly Operation["op"][] = [
+  "map",
+  "unmap",
+  "unmapGathered",
+  "sync",
+  "lookup",
+  "readAndClearDirty",
+  "setDirty",
+  "deviceWrite",
+  "entries",
+  "failNextAllocation",
+];
+
+const codeNames = [
+  "OK",
+  "NO_PERMISSION",
+  "PA_OUT_OF_RANGE",
+  "READ_ONLY_REFUSED",
+  "ZERO_LENGTH",
+  "WRAPS",
+  "MISALIGNED",
+  "IOVA_OUT_OF_RANGE",
+  "ADDRESS_IN_USE",
+  "OUT_OF_MEMORY",
+  "NOT_SUPPORTED",
+  "NOT_MAPPED",
+];
+
+export class Features {
+  readonly seen = new Set<number>();
+  #before = 0;
+  #tablesBefore = 1;
+
+  /** Notes what the last step of the lockstep was. */
+  add(operation: Operation, lockstep: Lockstep): void {
+    const { outcome, reference } = lockstep;
+    if (outcome === undefined) return;
+    const { seen } = this;
+    const answer = operationNames.indexOf(operation.op) * 16 + answerOf(outcome);
+    seen.add(this.#before * 256 + answer);
+    this.#before = answer;
+    const { tables, stores } = lockstep.counts;
+    const [made, gone] = [tables - this.#tablesBefore, this.#tablesBefore - tables];
+    this.#tablesBefore = tables;
+    const moved = made > 0 ? bucket(made) : gone > 0 ? 8 + bucket(gone) : 0;
+    seen.add(0x10_0000 + answer * 4096 + moved * 256 + bucket(stores) * 16 + reference.topLevel);
+    if (lockstep.removedLevels !== 0) seen.add(0x20_0000 + answer * 65536 + lockstep.removedLevels);
+    if ("iova" in operation) {
+      const sizeLg2 = reference.translate(operation.iova)?.sizeLg2 ?? 0;
+      seen.add(0x400_0000 + (answer * 64 + sizeLg2) * 8 + reference.topLevel);
+    }
+  }
+}
+
+/** 0, 1, 2–3, 4–7, … as 0, 1, 2, 3, …, at most 7. */
+function bucket(count: number): number {
+  return Math.min(7, 32 - Math.clz32(count));
+}
+
+function answerOf(outcome: Outcome): number {
+  if ("code" in outcome) return codeNames.indexOf(outcome.code);
+  if ("removedBytes" in outcome)
+    return outcome.removedBytes === 0n ? 0 : 1 + Math.min(outcome.invalidated.length, 2);
+  if (outcome.op === "lookup") return outcome.pa === undefined ? 0 : 1;
+  if (outcome.op === "sync") return Math.min(outcome.invalidated.length, 1);
+  if (outcome.op === "entries") return bucket(outcome.entries.length);
+  return outcome.op === "deviceWrite" && outcome.permitted ? 1 : 0;
+}

@@ -1,0 +1,64 @@
+/** One unit of fuzzing: a program that follows from (configuration, seed, unit number) and nothing else. */
+import type { Configuration } from "../../models/configuration.js";
+import { configurationName, nextOperation, profileFor, SeededDraws } from "../../models/index.js";
+import type { Operation } from "../../models/operations.js";
+import { Checksum } from "./checksum.js";
+import { Features } from "./features.js";
+import type { Finding, SubjectFactory } from "./finding.js";
+import type { Difference } from "./invariants.js";
+import { Lockstep } from "./lockstep.js";
+import { type MixName, mixOf, mixOfUnit } from "./mixes.js";
+
+/** How many operations a unit has that is not asked for another number. */
+export const defaultUnitOperations = 2000;
+
+export interface UnitRequest {
+  readonly configuration: Configuration;
+  /** Letters, digits, `-`, `_` and `.`. */
+  readonly seed: string;
+  /** Units of one seed are numbered from 0. */
+  readonly unit: number;
+  /** Default 2000. */
+  readonly operations?: number | undefined;
+  /** Default: the mix that falls to the unit's number. */
+  readonly mix?: MixName | undefined;
+  /** What is judged; by default this project's implementation. */
+  readonly subjectOf?: SubjectFactory | undefined;
+}
+
+export interface UnitResult {
+  /** Operations done; fewer than were asked for when there is a finding. */
+  readonly operations: number;
+  /** Over all operations and outcomes: equal wherever the unit runs. */
+  readonly checksum: number;
+  /** What the unit has seen, as numbers (see `Features`). */
+  readonly features: ReadonlySet<number>;
+  /** Not shrunk. */
+  readonly finding: Finding | undefined;
+}
+
+/** Runs one unit; the same request gives the same result on every machine. */
+export function runUnit(request: UnitRequest): UnitResult {
+  const { configuration, seed, unit, mix, operations: count = defaultUnitOperations } = request;
+  const draws = new SeededDraws(`${configurationName(configuration)}:${seed}:${unit}`);
+  const subject = request.subjectOf?.(configuration);
+  const lockstep = new Lockstep(configuration, { subject, seed: `${seed}:${unit}` });
+  const { reference } = lockstep;
+  const profile = profileFor(reference, mixOf(configuration, mix ?? mixOfUnit(unit)));
+  const checksum = new Checksum();
+  const features = new Features();
+  const operations: Operation[] = [];
+  let difference: Difference | undefined;
+  while (operations.length < count && difference === undefined) {
+    const operation = nextOperation(draws, reference, profile);
+    operations.push(operation);
+    difference = lockstep.step(operation);
+    checksum.add(operation, lockstep.outcome);
+    features.add(operation, lockstep);
+  }
+  const atFinish = difference === undefined;
+  difference ??= lockstep.finish();
+  const name = { seed, unit, mix, operations: count, checksum: checksum.value };
+  const finding = difference && { ...difference, configuration, operations, atFinish, unit: name };
+  return { operations: operations.length, checksum: checksum.value, features: features.seen, finding };
+}
