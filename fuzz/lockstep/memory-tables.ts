@@ -319,7 +319,8 @@ export class MemoryTables {
     view.find(vaLow, vaHigh);
     if (!view.mapped) {
       const given = `hardware finds a leaf to ${walkName(walker, WalkResult.Translated)} for ${this.#where()}`;
-      this.#differences.add("I1", this.#va(), `${given}; the reference maps nothing there`);
+      const isPart = walker.sizeLg2 > this.#granuleLg2 + this.#tableBitsLg2 * level;
+      this.#differences.add(isPart ? "I8" : "I1", this.#va(), `${given}; the reference maps nothing there`);
       return;
     }
     if (walker.sizeLg2 !== view.sizeLg2) {
