@@ -71,8 +71,8 @@ function drawDraft(draws: Draws, state: GeneratorState, space: Space, sizesLg2: 
   const sizeLg2 = drawSize(draws, state, space, sizesLg2);
   const kind = draws.below(16);
   const draft = { sizesLg2, sizeLg2, alignLg2: sizeLg2, filling: false, iova: 0n, length: 0n };
-  if (kind === 15) {
-    // Exactly what a table spans, so that removing it frees the table.
+  if (kind === 15 && draws.below(8) === 0) {
+    // Exactly what a table spans, so that removing it frees the table. Seldom: it is as much as 50 other maps.
     const span = Math.min(spanLg2(space, levelOf(space, sizeLg2)), space.widthLg2);
     draft.filling = true;
     draft.alignLg2 = span;
@@ -91,7 +91,11 @@ function drawSize(draws: Draws, state: GeneratorState, space: Space, sizesLg2: r
   const kind = draws.below(16);
   const count = sizesLg2.length;
   if (kind < 4 || count === 1) return sizesLg2[0];
-  if (kind < 10) return sizesLg2[1 + draws.below(Math.min(count - 1, 9))];
+  if (kind < 10) {
+    // The smaller ones more often: an entry of 256 items costs as much as 256 pages.
+    const among = Math.min(count - 1, 9);
+    return sizesLg2[1 + Math.min(draws.below(among), draws.below(among))];
+  }
   // A leaf above the reach of the present top makes a growing one grow, and can never fit a fixed one.
   const anyLevel = kind === 15 && draws.below(8) === 0;
   const reach = anyLevel ? space.widthLg2 : Math.min(spanLg2(space, state.topLevel), space.widthLg2);

@@ -268,6 +268,11 @@ export abstract class TableWalker implements Walker {
     entered.add(key);
     const shift = this.granuleLg2 + this.tableBitsLg2 * level;
     for (let index = 0; index <= this.indexMask; index++) {
+      const itemLow = tableLow | (index << this.itemBytesLg2);
+      const rawLow = this.memory.readWord(itemLow, tableHigh);
+      const rawHigh = this.itemBytesLg2 === 3 ? this.memory.readWord(itemLow + 4, tableHigh) : 0;
+      // In every architecture an item of zeros is not present; most items of most tables are.
+      if ((rawLow | rawHigh) === 0) continue;
       // The top of a 64-bit space has fewer items than the others: the index may not be cut off.
       if (shift > 64 - this.tableBitsLg2 && index >>> (64 - shift) !== 0) break;
       let itemVaLow = vaLow | shiftedLow(index, shift);
@@ -277,8 +282,7 @@ export abstract class TableWalker implements Walker {
         itemVaHigh |= ~highMask(this.reachLg2);
       }
       if (!this.isInput(itemVaLow, itemVaHigh)) continue;
-      const itemLow = tableLow | (index << this.itemBytesLg2);
-      this.sweepItem(visitor, entered, level, itemLow, tableHigh, itemVaLow, itemVaHigh);
+      this.sweepItem(visitor, entered, level, itemLow, tableHigh, rawLow, rawHigh, itemVaLow, itemVaHigh);
     }
   }
 
@@ -288,11 +292,11 @@ export abstract class TableWalker implements Walker {
     level: number,
     itemLow: number,
     itemHigh: number,
+    rawLow: number,
+    rawHigh: number,
     vaLow: number,
     vaHigh: number,
   ): void {
-    const rawLow = this.memory.readWord(itemLow, itemHigh);
-    const rawHigh = this.itemBytesLg2 === 3 ? this.memory.readWord(itemLow + 4, itemHigh) : 0;
     const decoded = this.decode(level, rawLow, rawHigh);
     if (decoded === WalkResult.NotPresent) return;
     if (decoded === WalkResult.Translated) {
