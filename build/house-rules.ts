@@ -29,7 +29,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   impl: [],
   reference: [],
   models: [],
-  build: [],
+  build: ["fuzz"],
   properties: ["impl", "reference", "models", "fuzz", "build", "bench"],
   fuzz: ["impl", "reference", "models"],
   bench: ["impl", "reference", "models", "fuzz"],

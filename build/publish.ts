@@ -5,23 +5,13 @@
  * packages that these modules use come along in `vendor/`, each bundled by itself: the published package has no
  * dependencies.
  */
-import { chmod, copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { build, type Plugin } from "esbuild";
 import { writeVendored } from "./vendor.js";
 
-/** Modules that users import. Only these have type declarations and a CommonJS form. */
-const LIBRARY = [
-  "impl/index.js",
-  "impl/entries/amdv1.js",
-  "impl/entries/amdv1-mock.js",
-  "impl/entries/x86-64.js",
-  "impl/entries/vtd-second-stage.js",
-  "impl/entries/riscv64.js",
-  "impl/entries/riscv32.js",
-  "fuzz/testing.js",
-  "models/arbitraries.js",
-] as const;
+/** Modules that users import, beside the entries of the formats. These have declarations and a CommonJS form. */
+const LIBRARY = ["impl/index.js", "fuzz/testing.js", "models/arbitraries.js"] as const;
 
 /** The command line: what a shell runs, and what it runs in its worker threads. */
 const BIN = "fuzz/cli/genpt.js";
@@ -41,19 +31,25 @@ export async function publish(dist: string): Promise<void> {
   const esm = join(dist, "esm");
   const cjs = join(dist, "cjs");
   await Promise.all([esm, cjs].map((directory) => rm(directory, { recursive: true, force: true })));
-  const library = await graphOf(dist, LIBRARY);
-  const everything = await graphOf(dist, [...LIBRARY, ...COMMANDS]);
+  const entries = [...LIBRARY, ...(await formatEntries(dist))];
+  const library = await graphOf(dist, entries);
+  const everything = await graphOf(dist, [...entries, ...COMMANDS]);
   await copyModules(dist, esm, everything.files);
   await transformModules(dist, cjs, library.files);
   await writeVendored(join(esm, "vendor"), vendored(everything), "esm");
   await writeVendored(join(cjs, "vendor"), vendored(library), "cjs");
   await writeFile(join(cjs, "package.json"), '{ "type": "commonjs" }\n');
-  const declarations = await declarationsOf(dist, LIBRARY);
+  const declarations = await declarationsOf(dist, entries);
   for (const file of declarations) {
     await copy(join(dist, file), join(esm, file));
     await copy(join(dist, file), join(cjs, file));
   }
   await chmod(join(esm, BIN), 0o755);
+}
+
+async function formatEntries(dist: string): Promise<readonly string[]> {
+  const files = (await readdir(join(dist, "impl/entries"))).filter((name) => name.endsWith(".js"));
+  return files.sort().map((name) => `impl/entries/${name}`);
 }
 
 function vendored({ packages }: Graph): readonly string[] {

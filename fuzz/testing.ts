@@ -7,3 +7,4 @@ export { observed } from "../impl/observed.js";
 export * from "../models/index.js";
 export * from "../reference/index.js";
 export * as conform from "./conform/index.js";
+export * from "./lockstep/index.js";

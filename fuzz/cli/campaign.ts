@@ -1,13 +1,15 @@
 /**
- * A campaign: numbered units of work, done by threads in any order and told in the order of their numbers, so that
- * the same seed and number of operations give the same run whatever the number of threads is.
+ * A campaign: numbered units of work, done by threads in any order and counted in the order of their numbers, so
+ * that the same seed and number of operations give the same run whatever the number of threads is.
  */
 import { Tinypool } from "tinypool";
-import type { Failure, FoundFailure, UnitDone, UnitJob } from "./jobs.js";
+import { configurationName } from "../../models/index.js";
+import type { Finding } from "../lockstep/index.js";
+import type { ShrunkFinding, UnitDone, UnitJob } from "./worker.js";
 
 export interface CampaignPlan {
   readonly seed: string;
-  /** Full names, `format/name`; unit n runs on the nth, round and round. */
+  /** Full names, `format/name`; the units fall to them in turn. */
   readonly configurations: readonly string[];
   /** Operations in all. Undefined: until the time is over. */
   readonly operations: number | undefined;
@@ -20,31 +22,41 @@ export interface CampaignPlan {
 export interface CampaignTotals {
   units: number;
   operations: number;
-  /** Distinct states of table memory, as the units tell them apart, summed over the configurations. */
+  /** Different states seen: what operation got what answer where, for each configuration (see the lockstep's features). */
   states: number;
+  /** Over the units' checksums, in order: equal for equal runs. */
+  checksum: number;
   /** Units that failed. */
   failures: number;
-  /** The first failure of each configuration and invariant, shrunk. */
-  readonly findings: FoundFailure[];
+  /** Of each configuration and invariant the first failure, shrunk. */
+  findings: readonly ShrunkFinding[];
 }
 
 export interface CampaignEvents {
-  found(finding: FoundFailure): void;
+  found(finding: ShrunkFinding): Promise<void>;
   progressed(totals: CampaignTotals): void;
 }
 
-/** Runs until the plan is done, or the signal says so: then what is under way is finished and counted. */
 export class Campaign {
-  readonly totals: CampaignTotals = { units: 0, operations: 0, states: 0, failures: 0, findings: [] };
+  readonly totals: CampaignTotals = {
+    units: 0,
+    operations: 0,
+    states: 0,
+    checksum: 0,
+    failures: 0,
+    findings: [],
+  };
   readonly #plan: CampaignPlan;
   readonly #events: CampaignEvents;
   readonly #signal: AbortSignal;
   readonly #pool: Tinypool;
   readonly #deadline: number;
-  /** Units that are done, but not all of those before them. */
+  /** Units that are done before one with a lower number is. */
   readonly #early = new Map<number, UnitDone>();
-  readonly #states = new Set<string>();
-  readonly #shrinking: Promise<void>[] = [];
+  /** The states seen of each configuration. */
+  readonly #seen: readonly Set<number>[];
+  /** In the order of their units. */
+  readonly #shrinking: Promise<ShrunkFinding>[] = [];
   readonly #known = new Set<string>();
   #next = 0;
 
@@ -53,6 +65,7 @@ export class Campaign {
     this.#events = events;
     this.#signal = signal;
     this.#deadline = Date.now() + plan.milliseconds;
+    this.#seen = plan.configurations.map(() => new Set());
     this.#pool = new Tinypool({
       filename: new URL("./worker.js", import.meta.url).href,
       minThreads: plan.workers,
@@ -60,64 +73,71 @@ export class Campaign {
     });
   }
 
+  /** Runs until the plan is done or the signal says so; what is under way then is finished and counted. */
   async run(): Promise<CampaignTotals> {
     try {
-      // Each feeder hands out the next unit when its last one is done; two a thread, so that none waits.
+      // Each feeder hands out the next unit when its last one is done; two for a thread, so that none waits.
       await Promise.all(Array.from({ length: 2 * this.#plan.workers }, () => this.#feed()));
-      await Promise.all(this.#shrinking);
+      this.totals.findings = await Promise.all(this.#shrinking);
     } finally {
       await this.#pool.destroy();
     }
-    this.totals.findings.sort((a, b) => a.unit - b.unit);
     return this.totals;
   }
 
   async #feed(): Promise<void> {
     for (let job = this.#nextJob(); job !== undefined; job = this.#nextJob()) {
-      const done: UnitDone = await this.#pool.run(job, { name: "runUnitJob" });
-      this.#early.set(job.unit, done);
-      this.#tellInOrder();
+      const { number, ...request } = job;
+      this.#early.set(number, await this.#pool.run(request, { name: "runUnitJob" }));
+      this.#countInOrder();
     }
   }
 
-  #nextJob(): UnitJob | undefined {
+  #nextJob(): (UnitJob & { readonly number: number }) | undefined {
     const { configurations, operations, operationsPerUnit, seed } = this.#plan;
-    const unit = this.#next;
-    const left = operations === undefined ? Number.POSITIVE_INFINITY : operations - unit * operationsPerUnit;
+    const number = this.#next;
+    const left = (operations ?? Number.POSITIVE_INFINITY) - number * operationsPerUnit;
     if (left <= 0 || this.#signal.aborted) return undefined;
     if (operations === undefined && Date.now() >= this.#deadline) return undefined;
     this.#next++;
-    const configuration = configurations[unit % configurations.length];
-    return { configuration, seed, unit, operations: Math.min(left, operationsPerUnit) };
+    const configuration = configurations[number % configurations.length];
+    const unit = Math.floor(number / configurations.length);
+    return { number, configuration, seed, unit, operations: Math.min(left, operationsPerUnit) };
   }
 
-  #tellInOrder(): void {
-    const { totals } = this;
-    for (;;) {
-      const done = this.#early.get(totals.units);
-      if (done === undefined) return;
-      this.#early.delete(totals.units);
-      totals.units++;
-      totals.operations += done.operations;
-      for (const state of done.states) this.#states.add(state);
-      totals.states = this.#states.size;
-      if (done.failure !== undefined) this.#failed(done.failure);
-      this.#events.progressed(totals);
+  #countInOrder(): void {
+    for (let done = this.#early.get(this.totals.units); done; done = this.#early.get(this.totals.units)) {
+      this.#early.delete(this.totals.units);
+      this.#count(done);
+      this.#events.progressed(this.totals);
     }
   }
 
-  /** Only the first failure of a kind is worth the time that shrinking takes. */
-  #failed(failure: Failure): void {
-    this.totals.failures++;
-    const kind = `${failure.configuration} ${failure.invariant}`;
-    if (this.#known.has(kind)) return;
-    this.#known.add(kind);
-    this.#shrinking.push(this.#shrink(failure));
+  #count({ operations, checksum, states, finding }: UnitDone): void {
+    const { totals } = this;
+    const seen = this.#seen[totals.units % this.#seen.length];
+    const before = seen.size;
+    for (const state of states) seen.add(state);
+    totals.states += seen.size - before;
+    totals.units++;
+    totals.operations += operations;
+    totals.checksum = (Math.imul(totals.checksum, 31) + checksum) >>> 0;
+    if (finding !== undefined) this.#failed(finding);
   }
 
-  async #shrink(failure: Failure): Promise<void> {
-    const found: FoundFailure = await this.#pool.run(failure, { name: "shrinkFailure" });
-    this.totals.findings.push(found);
-    this.#events.found(found);
+  /** Only the first failure of a kind is worth the time that shrinking takes. */
+  #failed(finding: Finding): void {
+    this.totals.failures++;
+    const kind = `${configurationName(finding.configuration)} ${finding.invariant}`;
+    if (this.#known.has(kind)) return;
+    this.#known.add(kind);
+    this.#shrinking.push(this.#shrink(finding));
+  }
+
+  async #shrink(finding: Finding): Promise<ShrunkFinding> {
+    const shrunk: ShrunkFinding = await this.#pool.run(finding, { name: "shrinkFinding" });
+    this.totals.findings = [...this.totals.findings, shrunk];
+    await this.#events.found(shrunk);
+    return shrunk;
   }
 }

@@ -2,7 +2,7 @@
 import pc from "picocolors";
 import { configurationName, type FormatName } from "../../models/index.js";
 import { runExhaustive } from "../exhaustive/index.js";
-import { canRun } from "./jobs.js";
+import { canCreate } from "../lockstep/index.js";
 import { LiveLine } from "./live-line.js";
 import { Exit, selectConfigurations, UsageError } from "./usage.js";
 
@@ -17,7 +17,7 @@ export function exhaustiveCommand({ format, config, depth }: ExhaustiveOptions):
   if (chosen.length === 0) throw new UsageError(`"${config}" is not tiny: its states cannot all be visited`);
   const line = new LiveLine(process.stderr);
   let exit: Exit = Exit.clean;
-  for (const configuration of chosen.filter(canRun)) {
+  for (const configuration of chosen.filter(canCreate)) {
     const name = configurationName(configuration).padEnd(36);
     const { states, transitions, finding } = runExhaustive({
       configuration,

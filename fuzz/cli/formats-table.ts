@@ -23,8 +23,8 @@ export interface FormatFacts {
   readonly options: readonly string[];
   /** The class in models/walkers that reads these tables as hardware does. */
   readonly walker: string;
-  /** Configurations that the suite runs. */
-  readonly configurations: number;
+  /** The configurations that the suite runs. */
+  readonly configurations: readonly string[];
   /** Configurations recorded from deployed implementations. */
   readonly vectors: number;
 }
@@ -75,7 +75,7 @@ function factsOf(format: FormatName, vectorFiles: readonly string[]): FormatFact
     pageSizesLg2: bits(63).filter((lg2) => (sizes & (1n << BigInt(lg2))) !== 0n),
     options,
     walker: createWalker(configurations[0], new SparseMemory()).constructor.name,
-    configurations: configurations.length,
+    configurations: configurations.map(({ name }) => name),
     vectors: vectorFiles.filter((file) => basename(file).startsWith(RECORDED_AS[format])).length,
   };
 }
@@ -115,10 +115,10 @@ export function markdownTable(facts: readonly FormatFacts[]): string {
     `${fact.vaWidthMaxLg2}`,
     `${fact.oaWidthMaxLg2}`,
     spans(fact.topLevels).join(", "),
-    fact.pageSizesLg2.length > 6 ? spans(fact.pageSizesLg2).map(powers).join(", ") : sizes(fact.pageSizesLg2),
+    describeSizes(fact.pageSizesLg2),
     fact.options.map((option) => `\`${option}\``).join(", ") || "–",
     `\`${fact.walker}\``,
-    `${fact.configurations}`,
+    `${fact.configurations.length}`,
     `${fact.vectors}`,
   ]);
   return table(HEADINGS, rows);
@@ -151,10 +151,10 @@ function spans(numbers: readonly number[]): readonly string[] {
   });
 }
 
-function powers(span: string): string {
-  return span.replace(/\d+/g, (lg2) => `2^${lg2}`);
-}
-
-function sizes(sizesLg2: readonly number[]): string {
-  return sizesLg2.map((lg2) => describeLength(1n << BigInt(lg2))).join(", ");
+/** A few sizes each by itself, many as powers: `4 KiB, 2 MiB`, `2^12–2^38, 2^40`. */
+export function describeSizes(sizesLg2: readonly number[]): string {
+  if (sizesLg2.length <= 6) return sizesLg2.map((lg2) => describeLength(1n << BigInt(lg2))).join(", ");
+  return spans(sizesLg2)
+    .map((span) => span.replace(/\d+/g, (lg2) => `2^${lg2}`))
+    .join(", ");
 }

@@ -2,13 +2,12 @@
 import { randomBytes } from "node:crypto";
 import { availableParallelism } from "node:os";
 import pc from "picocolors";
-import { configurationName, type FormatName } from "../../models/index.js";
+import { configurationName, type FormatName, operationToJson } from "../../models/index.js";
+import { canCreate, defaultUnitOperations, isSeed, saveCorpusFile, tokenOf } from "../lockstep/index.js";
 import { Campaign, type CampaignTotals } from "./campaign.js";
-import { saveFinding } from "./findings.js";
-import type { FoundFailure } from "./jobs.js";
-import { canRun, isSeed, OPERATIONS_PER_UNIT } from "./jobs.js";
 import { Progress } from "./progress.js";
 import { Exit, selectConfigurations, UsageError } from "./usage.js";
+import type { ShrunkFinding } from "./worker.js";
 
 export interface FuzzOptions {
   readonly format?: FormatName | undefined;
@@ -25,8 +24,8 @@ const SECONDS = 60;
 
 export async function fuzzCommand(options: FuzzOptions): Promise<Exit> {
   const seed = options.seed ?? randomBytes(4).toString("hex");
-  if (!isSeed(seed)) throw new UsageError(`"${seed}" is no seed: letters, digits, dots, dashes, underscores`);
-  const configurations = selectConfigurations(options.format, options.config).filter(canRun);
+  if (!isSeed(seed)) throw new UsageError(`"${seed}" is no seed: up to 64 letters, digits, ".", "_" and "-"`);
+  const configurations = selectConfigurations(options.format, options.config).filter(canCreate);
   const workers = options.workers ?? availableParallelism();
   const show = options.json === true ? undefined : new Progress();
   show?.write(`seed ${seed}, ${configurations.length} configurations, ${workers} threads\n`);
@@ -37,14 +36,12 @@ export async function fuzzCommand(options: FuzzOptions): Promise<Exit> {
     configurations: configurations.map(configurationName),
     operations: options.ops,
     milliseconds: (options.seconds ?? SECONDS) * 1000,
-    operationsPerUnit: OPERATIONS_PER_UNIT,
+    operationsPerUnit: defaultUnitOperations,
     workers,
   };
-  const files: string[] = [];
-  const found = (finding: FoundFailure): void => {
-    const file = saveFinding(options.out, finding);
-    files.push(file);
-    show?.write(`\n${finding.report}\n  ${pc.dim("saved as")} ${file}\n\n`);
+  const found = async ({ finding, report }: ShrunkFinding): Promise<void> => {
+    const file = await saveCorpusFile(options.out, finding);
+    show?.write(`\n${report}  ${pc.dim("saved:")}   ${file}\n\n`);
   };
   const events = { found, progressed: (totals: CampaignTotals) => show?.show(totals) };
   const totals = await new Campaign(plan, events, abort.signal).run();
@@ -71,20 +68,16 @@ function stopOnInterrupt(abort: AbortController, show: Progress | undefined): ()
 
 /** What a run found, without anything that depends on how fast it went. */
 function summary(seed: string, totals: CampaignTotals): object {
-  const { units, operations, states, failures, findings } = totals;
   return {
     seed,
-    units,
-    operations,
-    states,
-    failures,
-    findings: findings.map(({ unit, configuration, invariant, token, operationCount, program }) => ({
-      unit,
-      configuration,
-      invariant,
-      token,
-      operations: operationCount,
-      program: JSON.parse(program),
+    ...totals,
+    findings: totals.findings.map(({ finding }) => ({
+      configuration: configurationName(finding.configuration),
+      invariant: finding.invariant,
+      sentence: finding.sentence,
+      token: tokenOf(finding),
+      shrunkFrom: finding.shrunkFrom,
+      operations: finding.operations.map(operationToJson),
     })),
   };
 }

@@ -54,13 +54,12 @@ function createProgram(end: (status: Exit) => void): Command {
 type Add = (name: string, description: string, examples: readonly string[]) => Command;
 type End = (status: Exit) => void;
 
-const formatOption = () =>
-  new Option("--format <format>", "which format, or all").argParser(format).default(undefined, "all");
+const formatOption = () => new Option("--format <format>", "which format; default: all").argParser(format);
 
 function addFuzz(add: Add, end: End): void {
   add(
     "fuzz",
-    "Run random programs on the implementation, the reference and the hardware walkers together, and compare\n" +
+    "Run random programs on the implementation, the reference and the hardware walkers together, and compare " +
       "after every operation. A failure is shrunk, printed with the command that replays it, and saved.",
     [
       "fuzz --seconds 60",
@@ -99,7 +98,7 @@ function addRepro(add: Add, end: End): void {
 function addConform(add: Add, end: End): void {
   add(
     "conform",
-    "Replay files of recorded tables (JSON lines, plain or gzip) on the implementation, and print what matches,\n" +
+    "Replay files of recorded tables (JSON lines, plain or gzip) on the implementation, and print what matches, " +
       "what deviates by name, and the first case that differs, as a table diff.",
     ["conform", "conform corpus/vectors/amdv1-top2-va64.jsonl.gz"],
   )

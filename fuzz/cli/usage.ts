@@ -49,6 +49,7 @@ export function selectConfigurations(
   if (configuration === undefined) return offered;
   const found = offered.filter(({ format: of, name }) => [name, `${of}/${name}`].includes(configuration));
   if (found.length > 0) return found;
-  const names = offered.map(({ format: of, name }) => (selected === undefined ? `${of}/${name}` : name));
-  throw new UsageError(`no configuration "${configuration}"; there are ${names.join(", ")}`);
+  const there =
+    selected === undefined ? "genpt formats lists them" : offered.map(({ name }) => name).join(", ");
+  throw new UsageError(`there is no configuration "${configuration}"; ${there}`);
 }
