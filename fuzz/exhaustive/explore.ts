@@ -1,0 +1,268 @@
+/**
+ * Exhaustive runs of small scopes: every program of up to `depth` operations of an alphabet, in a tiny geometry,
+ * breadth first over states. Two programs that lead to the same state go on as one, so the runs end; and since
+ * shorter programs come first, a finding is as short as it can be.
+ */
+import type { Configuration } from "../../models/configuration.js";
+import { describeOperation, formatProgram } from "../../models/index.js";
+import type { Code, Operation, Outcome } from "../../models/operations.js";
+import { createWalker, type PhysicalMemory, type Walker } from "../../models/walkers/index.js";
+import { PageByPage, Reference } from "../../reference/index.js";
+import { Differences } from "../lockstep/difference.js";
+import { type Difference, invariants } from "../lockstep/invariants.js";
+import { compareOutcomes } from "../lockstep/outcomes.js";
+import { PageTableSubject, type Subject } from "../lockstep/subject.js";
+import { highWord, lowWord } from "../lockstep/words.js";
+import { alphabetOf } from "./alphabet.js";
+import { StateChecker } from "./check-state.js";
+import { StateKeys } from "./state-key.js";
+
+export interface ExhaustiveOptions {
+  /** A tiny configuration. */
+  readonly configuration: Configuration;
+  /** The longest program. */
+  readonly depth: number;
+  /** Told now and then how far the run is. */
+  readonly onProgress?: ((progress: ExhaustiveProgress) => void) | undefined;
+  /** Makes what is judged, in its first state; by default this project's implementation. */
+  readonly createSubject?: ((configuration: Configuration) => Subject) | undefined;
+}
+
+export interface ExhaustiveProgress {
+  /** How long the programs are that are being made. */
+  readonly depth: number;
+  /** Of the states that programs one shorter lead to, how many are done, and how many there are. */
+  readonly expanded: number;
+  readonly toExpand: number;
+  /** Different states met so far, the first included, and operations done in them. */
+  readonly states: number;
+  readonly transitions: number;
+}
+
+/** A disagreement, and the shortest program of the alphabet that shows it. */
+export interface ExhaustiveFinding {
+  readonly operations: readonly Operation[];
+  readonly difference: Difference;
+  /** The same in words, ending with the program in the form that is replayed. */
+  readonly report: string;
+}
+
+export interface ExhaustiveResult {
+  /** States met and operations done in them. */
+  readonly states: number;
+  readonly transitions: number;
+  /** How many states each length of programs added; the first is the empty table. */
+  readonly statesOfDepth: readonly number[];
+  /** Every answer that an operation gave: a run that never met a refusal has not looked for it. */
+  readonly codes: ReadonlySet<Code>;
+  readonly finding: ExhaustiveFinding | undefined;
+}
+
+/** Does the run; it ends with the first finding. Equal options give equal results. */
+export function runExhaustive(options: ExhaustiveOptions): ExhaustiveResult {
+  return new Explorer(options).run();
+}
+
+/** Frames enough for every table of a tiny space, those that wait for a sync included. */
+const CAPACITY_BYTES = 1 << 17;
+const PROGRESS_EVERY = 1000;
+
+class Explorer {
+  readonly #options: ExhaustiveOptions;
+  readonly #alphabet: readonly Operation[];
+  readonly #walker: Walker;
+  readonly #keys: StateKeys;
+  readonly #checker: StateChecker;
+  readonly #differences = new Differences();
+  readonly #createSubject: (configuration: Configuration) => Subject;
+  /** What the walker reads. */
+  #subject: Subject;
+
+  readonly #seen = new Set<string>();
+  /** Of each state: the state before it, and the letter that led here. */
+  readonly #parents: number[] = [-1];
+  readonly #letters: number[] = [-1];
+  readonly #statesOfDepth: number[] = [1];
+  readonly #codes = new Set<Code>();
+  /** What was done with the subject in hand since it reached the state, without leaving it. */
+  #unchanging: Operation[] = [];
+  #transitions = 0;
+  #finding: ExhaustiveFinding | undefined = undefined;
+
+  constructor(options: ExhaustiveOptions) {
+    const { configuration } = options;
+    this.#options = options;
+    this.#alphabet = alphabetOf(configuration).map(({ operation }) => operation);
+    this.#createSubject = options.createSubject ?? ((of) => new PageTableSubject(of, CAPACITY_BYTES));
+    this.#subject = this.#createSubject(configuration);
+    this.#walker = createWalker(configuration, this.#memory());
+    this.#keys = new StateKeys(configuration, this.#walker);
+    this.#checker = new StateChecker(configuration, this.#walker);
+  }
+
+  run(): ExhaustiveResult {
+    const { configuration, depth } = this.#options;
+    const reference = new Reference(configuration);
+    this.#enter(this.#subject);
+    this.#seen.add(this.#keys.keyOf(this.#subject, reference));
+    const pages = new PageByPage(configuration, reference.pageSizes);
+    const difference = this.#checker.check(this.#subject, reference, pages);
+    if (difference !== undefined) this.#finding = this.#findingOf([], difference);
+    let first = 0;
+    for (let length = 1; length <= depth && this.#finding === undefined; length++) {
+      const end = this.#parents.length;
+      for (let state = first; state < end && this.#finding === undefined; state++) {
+        this.#expand(state);
+        if ((state - first) % PROGRESS_EVERY === 0 || state === end - 1) {
+          this.#progress(length, state + 1 - first, end - first);
+        }
+      }
+      this.#statesOfDepth.push(this.#parents.length - end);
+      first = end;
+    }
+    const { length: states } = this.#parents;
+    const [transitions, statesOfDepth, finding] = [this.#transitions, this.#statesOfDepth, this.#finding];
+    return { states, transitions, statesOfDepth, codes: this.#codes, finding };
+  }
+
+  /** Does every operation of the alphabet in one state. */
+  #expand(state: number): void {
+    const program = this.#programTo(state);
+    const { configuration } = this.#options;
+    const reference = new Reference(configuration);
+    const pages = new PageByPage(configuration, reference.pageSizes);
+    for (const operation of program) pages.apply(operation, reference.apply(operation));
+    this.#rebuild(program);
+    const keyBefore = this.#keys.keyOf(this.#subject, reference);
+    for (const [letter, operation] of this.#alphabet.entries()) {
+      const after = reference.clone();
+      const pagesAfter = pages.clone();
+      let difference = this.#step(operation, after, pagesAfter);
+      const key = difference === undefined ? this.#keys.keyOf(this.#subject, after) : keyBefore;
+      if (!this.#seen.has(key)) {
+        this.#seen.add(key);
+        this.#parents.push(state);
+        this.#letters.push(letter);
+        difference = this.#checkState(after, pagesAfter);
+      }
+      if (difference !== undefined) {
+        this.#note(program, operation, difference);
+        return;
+      }
+      // An operation that changed nothing leaves the subject in the state for the next.
+      if (key !== keyBefore) this.#rebuild(program);
+      else this.#unchanging.push(operation);
+    }
+  }
+
+  /** Does one operation everywhere; says how the answers differ. */
+  #step(operation: Operation, reference: Reference, pages: PageByPage): Difference | undefined {
+    this.#transitions++;
+    const differences = this.#differences;
+    let given: Outcome;
+    try {
+      given = this.#apply(operation);
+    } catch (error) {
+      return thrown(operation.op, error);
+    }
+    const wanted = reference.apply(operation);
+    if ("code" in wanted) this.#codes.add(wanted.code);
+    compareOutcomes(operation, given, wanted, differences);
+    const complaint = pages.apply(operation, wanted);
+    if (complaint !== undefined) {
+      differences.add("I3", undefined, `the two models disagree: ${complaint}`);
+    }
+    this.#enter(this.#subject);
+    return differences.take();
+  }
+
+  #apply(operation: Operation): Outcome {
+    this.#subject.journal.begin();
+    if (operation.op !== "deviceWrite") return this.#subject.apply(operation);
+    const permitted = this.#walker.deviceWrite(lowWord(operation.iova), highWord(operation.iova));
+    return { op: "deviceWrite", permitted };
+  }
+
+  #checkState(reference: Reference, pages: PageByPage): Difference | undefined {
+    try {
+      const found = this.#checker.check(this.#subject, reference, pages);
+      return found ?? this.#checker.checkDestroy(this.#subject);
+    } catch (error) {
+      return thrown("looking at the state", error);
+    }
+  }
+
+  /** A new subject, brought into a state. */
+  #rebuild(program: readonly Operation[]): void {
+    this.#subject = this.#createSubject(this.#options.configuration);
+    this.#unchanging = [];
+    this.#enter(this.#subject);
+    for (const operation of program) {
+      this.#apply(operation);
+      this.#enter(this.#subject);
+    }
+  }
+
+  /** Puts the walker on the root of a subject. */
+  #enter(subject: Subject): void {
+    const { root, mode } = subject.hardwareRoot();
+    this.#walker.setRoot(lowWord(root), highWord(root), mode);
+  }
+
+  #programTo(state: number): Operation[] {
+    const program: Operation[] = [];
+    for (let at = state; at > 0; at = this.#parents[at]) program.push(this.#alphabet[this.#letters[at]]);
+    return program.reverse();
+  }
+
+  /** A difference that is not seen when the program is done alone comes from what was done in the same state before. */
+  #note(program: readonly Operation[], operation: Operation, difference: Difference): void {
+    const before = this.#unchanging;
+    const alone = [...program, operation];
+    const isSeen = before.length === 0 || this.#differenceAfter(alone) !== undefined;
+    this.#finding = this.#findingOf(isSeen ? alone : [...program, ...before, operation], difference);
+  }
+
+  #differenceAfter(operations: readonly Operation[]): Difference | undefined {
+    const { configuration } = this.#options;
+    const reference = new Reference(configuration);
+    const pages = new PageByPage(configuration, reference.pageSizes);
+    this.#rebuild([]);
+    for (const operation of operations) {
+      const difference = this.#step(operation, reference, pages);
+      if (difference !== undefined) return difference;
+    }
+    return this.#checkState(reference, pages);
+  }
+
+  #findingOf(operations: readonly Operation[], difference: Difference): ExhaustiveFinding {
+    const { configuration } = this.#options;
+    const { format, name } = configuration;
+    const report = [
+      `${difference.invariant} violated: ${invariants[difference.invariant]}`,
+      `  ${format}/${name}, every program up to ${operations.length} operations`,
+      ...operations.map((operation, index) => `  ${index + 1}  ${describeOperation(operation)}`),
+      `  ${difference.sentence}`,
+      formatProgram({ format, configuration: name, operations }),
+    ].join("\n");
+    return { operations, difference, report };
+  }
+
+  #progress(depth: number, expanded: number, toExpand: number): void {
+    const { length: states } = this.#parents;
+    this.#options.onProgress?.({ depth, expanded, toExpand, states, transitions: this.#transitions });
+  }
+
+  /** The memory of whichever subject is in hand. */
+  #memory(): PhysicalMemory {
+    return {
+      contains: (low, high) => this.#subject.physical.contains(low, high),
+      readWord: (low, high) => this.#subject.physical.readWord(low, high),
+      writeWord: (low, high, value) => this.#subject.physical.writeWord(low, high, value),
+    };
+  }
+}
+
+function thrown(what: string, error: unknown): Difference {
+  return { invariant: "I3", iova: undefined, sentence: `${what} threw ${String(error)}` };
+}
