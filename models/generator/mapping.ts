@@ -71,7 +71,7 @@ function drawDraft(draws: Draws, state: GeneratorState, space: Space, sizesLg2: 
   const sizeLg2 = drawSize(draws, state, space, sizesLg2);
   const kind = draws.below(16);
   const draft = { sizesLg2, sizeLg2, alignLg2: sizeLg2, filling: false, iova: 0n, length: 0n };
-  if (kind === 15 && draws.below(8) === 0) {
+  if (kind === 15 && draws.below(4) === 0) {
     // Exactly what a table spans, so that removing it frees the table. Seldom: it is as much as 50 other maps.
     const span = Math.min(spanLg2(space, levelOf(space, sizeLg2)), space.widthLg2);
     draft.filling = true;
