@@ -17,7 +17,7 @@ import { ItemBits } from "./item-bits.js";
 import type { ReferenceView } from "./reference-view.js";
 import { Spans } from "./spans.js";
 import type { Subject } from "./subject.js";
-import { joined, lowWord, maskHigh, maskLow, shiftedHigh, shiftedLow } from "./words.js";
+import { carryOf, joined, lowWord, maskHigh, maskLow, shiftedHigh, shiftedLow } from "./words.js";
 
 const FRAME_WORDS_LG2 = 10;
 const FRAME_WORDS = 1 << FRAME_WORDS_LG2;
@@ -61,6 +61,21 @@ export class MemoryTables {
   /** The address of the item in hand. */
   #itemVaLow = 0;
   #itemVaHigh = 0;
+  /** The run of like items that the last checked one may have begun; see `#goesOn`. */
+  #nextItem = NO_ITEM;
+  #itemsLeft = 0;
+  #runIsHole = false;
+  #runLevel = 0;
+  #runVaLow = 0;
+  #runVaHigh = 0;
+  #removedInRun = 0;
+  #nextLow = 0;
+  #nextHigh = 0;
+  #strideLow = 0;
+  #strideHigh = 0;
+  #entryMask = 0;
+  /** How far an output address stands above its place in an item. */
+  readonly #addressShift: number;
   /** Items to look at again, whatever the stores say. */
   readonly #again: number[] = [];
 
@@ -83,6 +98,8 @@ export class MemoryTables {
     this.#itemWordsLg2 = configuration.format === "riscv32" ? 0 : 1;
     this.#granuleLg2 = itemSizeLg2(configuration, 0);
     this.#tableBitsLg2 = itemSizeLg2(configuration, 1) - this.#granuleLg2;
+    const isRiscv = configuration.format === "riscv64" || configuration.format === "riscv32";
+    this.#addressShift = isRiscv ? -2 : configuration.format === "amdv1-mock" ? 1 : 0;
     this.#inputLg2 = configuration.vaWidthLg2;
     this.#signBit = configuration.signExtended ? configuration.vaWidthLg2 - 1 : -1;
     const frames = this.#words.length >> FRAME_WORDS_LG2;
@@ -150,15 +167,99 @@ export class MemoryTables {
   #checkStored(): void {
     const { journal } = this.#subject;
     const { stores, storeCount } = journal;
+    const { incoherent } = this.#subject.configuration;
     const itemMask = -(1 << this.#itemWordsLg2);
     let before = -1;
+    this.#nextItem = NO_ITEM;
     for (let index = 0; index < storeCount; index++) {
-      const item = stores[index] & itemMask;
-      if (journal.isUnclean(stores[index])) this.#unclean(stores[index]);
+      const word = stores[index];
+      if (incoherent && journal.isUnclean(word)) this.#unclean(word);
+      const item = word & itemMask;
       if (item === before) continue;
       before = item;
+      if (item === this.#nextItem && this.#goesOn(item)) continue;
+      this.#endRun();
       this.#check(item);
     }
+    this.#endRun();
+  }
+
+  /**
+   * Most items follow on the one before, which was decoded and compared: the same words inside a contiguous entry,
+   * else the address one page further, or empty as that one. False: this item must be looked at for itself.
+   */
+  #goesOn(item: number): boolean {
+    if (this.#itemsLeft === 0) return false;
+    const words = this.#words;
+    const low = words[item];
+    const high = this.#itemWordsLg2 === 1 ? words[item + 1] : 0;
+    const index = item >> this.#itemWordsLg2;
+    const kind = this.#kinds[index];
+    if (this.#runIsHole) {
+      if ((low | high) !== 0 || kind !== Kind.leaf) return false;
+      this.#kinds[index] = Kind.empty;
+      this.leafItemCount--;
+      this.#removedInRun++;
+    } else {
+      if ((index & this.#entryMask) === 0) {
+        this.#nextLow = (this.#nextLow + this.#strideLow) | 0;
+        this.#nextHigh = (this.#nextHigh + this.#strideHigh + carryOf(this.#nextLow, this.#strideLow)) | 0;
+      }
+      if (low !== this.#nextLow || high !== this.#nextHigh) return false;
+      if (kind === Kind.empty) this.leafItemCount++;
+      this.#kinds[index] = Kind.leaf;
+    }
+    this.#itemsLeft--;
+    this.#nextItem = item + (1 << this.#itemWordsLg2);
+    return true;
+  }
+
+  /** After an item that is as the reference's run or hole around it wants: those behind it should go on so. */
+  #startRun(item: number, level: number, low: number, high: number): void {
+    const view = this.#view;
+    const itemLg2 = this.#granuleLg2 + this.#tableBitsLg2 * level;
+    const borrow = view.lastLow >>> 0 < this.#itemVaLow >>> 0 ? 1 : 0;
+    const behindLow = (view.lastLow - this.#itemVaLow) | 0;
+    const behindHigh = (view.lastHigh - this.#itemVaHigh - borrow) | 0;
+    const inRun =
+      itemLg2 < 32
+        ? behindHigh >>> itemLg2 !== 0
+          ? FRAME_WORDS
+          : (behindLow >>> itemLg2) | (behindHigh << (32 - itemLg2))
+        : behindHigh >>> (itemLg2 - 32);
+    const inTable = (FRAME_WORDS - 1 - (item & (FRAME_WORDS - 1))) >> this.#itemWordsLg2;
+    this.#itemsLeft = inRun >>> 0 < inTable ? inRun : inTable;
+    this.#nextItem = item + (1 << this.#itemWordsLg2);
+    this.#runIsHole = !view.mapped;
+    this.#runLevel = level;
+    this.#removedInRun = 0;
+    if (!view.mapped) {
+      this.#runVaLow = this.#itemVaLow;
+      this.#runVaHigh = this.#itemVaHigh;
+      return;
+    }
+    const strideLg2 = view.sizeLg2 + this.#addressShift;
+    this.#strideLow = shiftedLow(1, strideLg2);
+    this.#strideHigh = shiftedHigh(1, strideLg2);
+    this.#entryMask = (1 << (view.sizeLg2 - itemLg2)) - 1;
+    this.#nextLow = low;
+    this.#nextHigh = high;
+  }
+
+  /** What a run of emptied items took away, beyond its first. */
+  #endRun(): void {
+    this.#nextItem = NO_ITEM;
+    const count = this.#removedInRun;
+    if (count === 0) return;
+    this.#removedInRun = 0;
+    const level = this.#runLevel;
+    const itemLg2 = this.#granuleLg2 + this.#tableBitsLg2 * level;
+    const bytesLow = shiftedLow(count, itemLg2);
+    const endLow = ((this.#runVaLow | maskLow(itemLg2)) + bytesLow) | 0;
+    const endHigh =
+      ((this.#runVaHigh | maskHigh(itemLg2)) + shiftedHigh(count, itemLg2) + carryOf(endLow, bytesLow)) | 0;
+    this.removed.add(this.#runVaLow, this.#runVaHigh, endLow, endHigh);
+    this.removedLeafLevels |= 1 << level;
   }
 
   #unclean(word: number): void {
@@ -263,7 +364,7 @@ export class MemoryTables {
     if ((low | high) === 0) {
       if (kind === Kind.leaf) this.#leafWentAway(level);
       this.#kinds[item >> this.#itemWordsLg2] = Kind.empty;
-      this.#checkEmpty(level);
+      this.#checkEmpty(item, level);
       return;
     }
     const result = this.#walker.inspect(level, low, high);
@@ -298,10 +399,13 @@ export class MemoryTables {
     this.removed.add(low, high, low | maskLow(lg2), high | maskHigh(lg2));
   }
 
-  #checkEmpty(level: number): void {
+  #checkEmpty(item: number, level: number): void {
     const view = this.#view;
     view.find(this.#itemVaLow, this.#itemVaHigh);
-    if (!view.mapped) return;
+    if (!view.mapped) {
+      this.#startRun(item, level, 0, 0);
+      return;
+    }
     const contiguous = view.sizeLg2 > this.#granuleLg2 + this.#tableBitsLg2 * level;
     const maps = `the reference maps ${this.#expected()}`;
     this.#differences.add(
@@ -357,6 +461,7 @@ export class MemoryTables {
     if (this.#isBeyondInput(item, level)) {
       this.#differences.add("I14", this.#va(), `a leaf stands in an item that no input address reaches`);
     }
+    this.#startRun(item, level, low, high);
   }
 
   #checkPointer(item: number, level: number, low: number, high: number): void {

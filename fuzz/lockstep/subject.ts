@@ -16,7 +16,7 @@ import type { Code, EntryFacts, Operation, Outcome, Range } from "../../models/o
 import type { PhysicalMemory } from "../../models/walkers/index.js";
 import { Journal } from "./journal.js";
 import { tinyObserved } from "./tiny-stamps.js";
-import { joined, lowWord } from "./words.js";
+import { highWord, joined, lowWord } from "./words.js";
 
 /** Enough for every program of the generators; memory that is not touched costs nothing. */
 const CAPACITY_BYTES = 1 << 25;
@@ -88,7 +88,7 @@ export class PageTableSubject implements Subject {
     this.memory = new TableMemory({ base: configuration.tableBase, capacityBytes, poison: true });
     this.base = this.memory.base;
     this.words = this.memory.words;
-    this.physical = physicalMemoryOf(this.words, this.base);
+    this.physical = new WindowMemory(this.words, this.base);
     this.journal = new Journal(configuration.incoherent ? this.words.length : 0, markBitOf(configuration));
     this.memory.observer = this.journal;
     this.table = createTable(configuration, this.memory, this.journal);
@@ -183,23 +183,35 @@ export class PageTableSubject implements Subject {
   }
 }
 
-/** The memory that the walkers read. */
-function physicalMemoryOf(words: Int32Array, base: bigint): PhysicalMemory {
-  const baseLow = lowWord(base);
-  const baseHigh = lowWord(base >> 32n);
-  const bytes = words.length * 4;
-  return {
-    contains(low, high) {
-      const offset = (low - baseLow) >>> 0;
-      // Below its first 4 GiB boundary the window has the base's high word, from there on the next one.
-      const expected = low >>> 0 >= baseLow >>> 0 ? baseHigh : (baseHigh + 1) | 0;
-      return offset < bytes && high === expected;
-    },
-    readWord: (low) => words[((low - baseLow) >>> 0) >>> 2],
-    writeWord(low, _high, value) {
-      words[((low - baseLow) >>> 0) >>> 2] = value;
-    },
-  };
+/** The memory that the walkers read: a window that may lie across a boundary of 4 GiB. */
+class WindowMemory implements PhysicalMemory {
+  readonly #words: Int32Array;
+  readonly #bytes: number;
+  readonly #baseLow: number;
+  readonly #baseHigh: number;
+
+  constructor(words: Int32Array, base: bigint) {
+    this.#words = words;
+    this.#bytes = words.length * 4;
+    this.#baseLow = lowWord(base);
+    this.#baseHigh = highWord(base);
+  }
+
+  contains(low: number, high: number): boolean {
+    if ((low - this.#baseLow) >>> 0 >= this.#bytes) return false;
+    // Below its 4 GiB boundary the window has the base's high word, from there on the next one.
+    return high === this.#baseHigh
+      ? low >>> 0 >= this.#baseLow >>> 0
+      : high === ((this.#baseHigh + 1) | 0) && low >>> 0 < this.#baseLow >>> 0;
+  }
+
+  readWord(low: number): number {
+    return this.#words[((low - this.#baseLow) >>> 0) >>> 2];
+  }
+
+  writeWord(low: number, _high: number, value: number): void {
+    this.#words[((low - this.#baseLow) >>> 0) >>> 2] = value;
+  }
 }
 
 /** Whether the domain offers to read what devices wrote. */

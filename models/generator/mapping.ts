@@ -12,7 +12,7 @@ import {
   type Space,
   spanLg2,
 } from "./space.js";
-import { alignDown, alignUp, powersOfTwo, smallest, times, trailingZeros } from "./words.js";
+import { alignDown, alignUp, larger, powersOfTwo, smallest, times, trailingZeros } from "./words.js";
 
 export type MapOperation = Extract<Operation, { op: "map" }>;
 
@@ -38,6 +38,10 @@ const leavesUsually = 64;
 const longestRampLg2 = 10;
 /** Tables that one operation may create at its leaves' level. */
 const tablesAtMost = 64;
+/** Items that one operation may write, now and then, when it fills tables, and usually: a contiguous leaf writes up to half a table. */
+const itemsAtMost = 4096;
+const itemsWhenFilling = 1100;
+const itemsUsually = 320;
 
 /** A map that deserves to succeed, though what is mapped may be in its way. */
 export function drawMap(draws: Draws, state: GeneratorState, space: Space): MapOperation {
@@ -234,14 +238,23 @@ function bounded(draws: Draws, space: Space, { sizesLg2, filling, iova, length }
   let index = usableIndex(sizesLg2, iova, pa, length);
   if (length <= powersOfTwo[sizesLg2[index]]) return length;
   let leaves = filling ? leavesWhenFilling : leavesUsually;
-  if (length > times(leaves, sizesLg2[index]) && draws.below(16) === 0) leaves = leavesAtMost;
+  const isLong = length > times(leaves, sizesLg2[index]) && draws.below(16) === 0;
+  if (isLong) leaves = leavesAtMost;
   // Between sizes far apart, what leads up to a large page would be thousands of small ones.
   while (index > 0 && sizesLg2[index] - sizesLg2[index - 1] > longestRampLg2) {
     if (trailingZeros(iova) >= sizesLg2[index]) return alignDown(length, sizesLg2[index]);
     index--;
   }
-  const tables = times(tablesAtMost, spanLg2(space, levelOf(space, sizesLg2[index])));
-  return smallest(length, smallest(times(leaves, sizesLg2[index]), tables));
+  const level = levelOf(space, sizesLg2[index]);
+  const tables = times(tablesAtMost, spanLg2(space, level));
+  // A table of the level has 2^tableBitsLg2 items, a leaf at least one.
+  const itemLg2 = Math.min(spanLg2(space, level) - space.tableBitsLg2, sizesLg2[index]);
+  const items = isLong ? itemsAtMost : filling ? itemsWhenFilling : itemsUsually;
+  const cost = smallest(times(items, itemLg2), tables);
+  return smallest(
+    length,
+    larger(smallest(times(leaves, sizesLg2[index]), cost), powersOfTwo[sizesLg2[index]]),
+  );
 }
 
 /** The index of the largest size of which a page fits: input and output agree so far, and a whole one is inside. */

@@ -31,3 +31,7 @@ export function times(count: number, sizeLg2: number): bigint {
 export function smallest(a: bigint, b: bigint): bigint {
   return a < b ? a : b;
 }
+
+export function larger(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
+}
