@@ -4,7 +4,7 @@
  */
 import { Tinypool } from "tinypool";
 import { configurationName } from "../../models/index.js";
-import type { Finding } from "../lockstep/index.js";
+import { type Finding, tokenOf } from "../lockstep/index.js";
 import type { ShrunkFinding, UnitDone, UnitJob } from "./worker.js";
 
 export interface CampaignPlan {
@@ -28,8 +28,10 @@ export interface CampaignTotals {
   checksum: number;
   /** Units that failed. */
   failures: number;
-  /** Of each configuration and invariant the first failure, shrunk. */
+  /** Of each format and invariant the first failure, shrunk. */
   findings: readonly ShrunkFinding[];
+  /** Of every other configuration and invariant the first failure's token. */
+  readonly others: string[];
 }
 
 export interface CampaignEvents {
@@ -45,6 +47,7 @@ export class Campaign {
     checksum: 0,
     failures: 0,
     findings: [],
+    others: [],
   };
   readonly #plan: CampaignPlan;
   readonly #events: CampaignEvents;
@@ -125,13 +128,15 @@ export class Campaign {
     if (finding !== undefined) this.#failed(finding);
   }
 
-  /** Only the first failure of a kind is worth the time that shrinking takes. */
+  /** Shrinking takes time, and the same mistake shows in many configurations of a format. */
   #failed(finding: Finding): void {
+    const { configuration, invariant } = finding;
     this.totals.failures++;
-    const kind = `${configurationName(finding.configuration)} ${finding.invariant}`;
-    if (this.#known.has(kind)) return;
-    this.#known.add(kind);
-    this.#shrinking.push(this.#shrink(finding));
+    const kinds = [configuration.format, configurationName(configuration)].map((of) => `${of} ${invariant}`);
+    const [ofFormat, ofConfiguration] = kinds.map((kind) => !this.#known.has(kind));
+    for (const kind of kinds) this.#known.add(kind);
+    if (ofFormat) this.#shrinking.push(this.#shrink(finding));
+    else if (ofConfiguration) this.totals.others.push(tokenOf(finding) ?? "");
   }
 
   async #shrink(finding: Finding): Promise<ShrunkFinding> {

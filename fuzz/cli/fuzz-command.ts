@@ -47,6 +47,7 @@ export async function fuzzCommand(options: FuzzOptions): Promise<Exit> {
   const totals = await new Campaign(plan, events, abort.signal).run();
   stop();
   show?.finish(totals);
+  for (const token of totals.others) show?.write(`also failing:  npx genpt repro ${token}\n`);
   if (options.json === true) process.stdout.write(`${JSON.stringify(summary(seed, totals), null, 2)}\n`);
   return totals.failures === 0 ? Exit.clean : Exit.finding;
 }

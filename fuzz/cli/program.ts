@@ -1,11 +1,12 @@
-/** The command line: its commands, options and help. What a command does is in a module of its own. */
+/**
+ * The command line: its commands, options and help. What a command does is in a module of its own, loaded when it is
+ * asked for, so that help and refusals come at once.
+ */
 import { Command, CommanderError, Option } from "commander";
 import pc from "picocolors";
-import { conformCommand } from "./conform-command.js";
-import { exhaustiveCommand } from "./exhaustive-command.js";
-import { formatsCommand } from "./formats-command.js";
-import { type FuzzOptions, fuzzCommand } from "./fuzz-command.js";
-import { reproCommand } from "./repro-command.js";
+import type { ExhaustiveOptions } from "./exhaustive-command.js";
+import type { FuzzOptions } from "./fuzz-command.js";
+import type { ReproOptions } from "./repro-command.js";
 import { Exit, format, seconds, UsageError, wholeNumber } from "./usage.js";
 
 /** Runs one command line and gives its exit status. Everything that is wrong with the arguments is said here. */
@@ -20,14 +21,19 @@ export async function runGenpt(args: readonly string[]): Promise<number> {
   } catch (error) {
     // Commander has told already what is wrong; help that was asked for is not wrong.
     if (error instanceof CommanderError) return error.exitCode === 0 ? Exit.clean : Exit.usage;
-    if (!(error instanceof UsageError)) throw error;
-    process.stderr.write(`${pc.red("genpt:")} ${error.message}\n`);
-    return Exit.usage;
+    if (error instanceof UsageError) {
+      process.stderr.write(`${pc.red("genpt:")} ${error.message}\n`);
+      return Exit.usage;
+    }
+    const stack = error instanceof Error ? error.stack : String(error);
+    process.stderr.write(`${pc.red("genpt:")} a mistake of genpt's own, please report it: ${stack}\n`);
+    return Exit.internal;
   }
 }
 
 const EXIT_HELP = `
-Exit status: 0 when nothing was found, 1 when something was, 2 when the request cannot be met.`;
+Exit status: 0 when nothing was found, 1 when something was, 2 when the request cannot be met,
+3 when genpt itself fails.`;
 
 function createProgram(end: (status: Exit) => void): Command {
   const program = new Command("genpt")
@@ -82,17 +88,23 @@ function addFuzz(add: Add, end: End): void {
     .addOption(new Option("--workers <threads>", "threads; default: one per core").argParser(wholeNumber(1)))
     .option("--out <directory>", "where failures are saved", "findings")
     .option("--json", "one JSON object on stdout at the end, and no progress")
-    .action(async (options: FuzzOptions) => end(await fuzzCommand(options)));
+    .action(async (options: FuzzOptions) => {
+      const { fuzzCommand } = await import("./fuzz-command.js");
+      end(await fuzzCommand(options));
+    });
 }
 
 function addRepro(add: Add, end: End): void {
   add("repro", "Replay one failure, from its token or from a saved program.", [
-    "repro findings/amdv1-top2-va64-I1-1c9e5f60.json",
-    "repro findings/amdv1-top2-va64-I1-1c9e5f60.json --trace",
+    "repro vtd-second-stage/3l:1:readme:0:2000:0738245b",
+    "repro findings/i1-vtd-second-stage-49953ded.json --trace",
   ])
     .argument("<token-or-file>", "what a failure's replay line says, or a program's file")
     .option("--trace", "print every operation and what it gave")
-    .action((what: string, options) => end(reproCommand(what, options)));
+    .action(async (what: string, options: ReproOptions) => {
+      const { reproCommand } = await import("./repro-command.js");
+      end(reproCommand(what, options));
+    });
 }
 
 function addConform(add: Add, end: End): void {
@@ -103,7 +115,10 @@ function addConform(add: Add, end: End): void {
     ["conform", "conform corpus/vectors/amdv1-top2-va64.jsonl.gz"],
   )
     .argument("[files...]", "default: the recordings that come with genpt")
-    .action(async (files: string[]) => end(await conformCommand(files)));
+    .action(async (files: string[]) => {
+      const { conformCommand } = await import("./conform-command.js");
+      end(await conformCommand(files));
+    });
 }
 
 function addExhaustive(add: Add, end: End): void {
@@ -115,11 +130,17 @@ function addExhaustive(add: Add, end: End): void {
     .addOption(formatOption())
     .option("--config <name>", "one of the tiny configurations")
     .addOption(new Option("--depth <operations>", "how many").argParser(wholeNumber(1)).default(4))
-    .action((options) => end(exhaustiveCommand(options)));
+    .action(async (options: ExhaustiveOptions) => {
+      const { exhaustiveCommand } = await import("./exhaustive-command.js");
+      end(exhaustiveCommand(options));
+    });
 }
 
 function addFormats(add: Add, end: End): void {
   add("formats", "List the formats and what each offers.", ["formats", "formats --json"])
     .option("--json", "as JSON")
-    .action((options) => end(formatsCommand(options)));
+    .action(async (options: { readonly json?: true | undefined }) => {
+      const { formatsCommand } = await import("./formats-command.js");
+      end(formatsCommand(options));
+    });
 }

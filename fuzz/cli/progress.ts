@@ -21,16 +21,17 @@ export class Progress {
 }
 
 function progressLine(totals: CampaignTotals, milliseconds: number): string {
-  const { operations, units, states, findings } = totals;
+  const { operations, units, states, failures, findings } = totals;
   const perSecond = Math.round((operations * 1000) / Math.max(milliseconds, 1));
   const found = `${findings.length} finding${findings.length === 1 ? "" : "s"}`;
+  const failed = failures === 0 ? "" : ` in ${failures} failing unit${failures === 1 ? "" : "s"}`;
   return [
     `${(milliseconds / 1000).toFixed(1)} s`,
     `${thousands(operations)} operations`,
     `${thousands(perSecond)}/s`,
     `${thousands(units)} units`,
     `${thousands(states)} states`,
-    findings.length === 0 ? found : pc.red(found),
+    failures === 0 ? found : pc.red(found + failed),
   ].join("  ");
 }
 

@@ -57,7 +57,9 @@ function replayToken(token: string, { trace }: ReproOptions): Exit {
 
 function verdict(finding: Finding | undefined, replayed: string, operations: number): Exit {
   if (finding === undefined) {
-    process.stdout.write(`${pc.green("passes")}: everyone agrees over ${operations} operations\n`);
+    process.stdout.write(
+      `${pc.green("passes")}: everyone agrees over ${operations} operation${operations === 1 ? "" : "s"}\n`,
+    );
     return Exit.clean;
   }
   process.stdout.write(report(finding, { replay: replayed }));

@@ -4,7 +4,7 @@ import type { Configuration, FormatName } from "../../models/index.js";
 import { configurationsOf, formatNames } from "../../models/index.js";
 
 /** The exit status of a command. */
-export const Exit = { clean: 0, finding: 1, usage: 2 } as const;
+export const Exit = { clean: 0, finding: 1, usage: 2, internal: 3 } as const;
 
 export type Exit = (typeof Exit)[keyof typeof Exit];
 
