@@ -1,0 +1,22 @@
+// I15
+import { everyConfiguration } from "./every-configuration.js";
+
+// What a device wrote is reported by the clear that follows, and by no second one.
+everyConfiguration("I15", "what devices wrote since the last clear is reported by the next one", {
+  only: ({ format }) => format.startsWith("amdv1") || format === "vtd-second-stage",
+  mix: "dirty",
+  operations: 120,
+  *afterwards({ reference }) {
+    const writable = reference.runs.filter(({ prot }) => (prot & 2) !== 0).slice(0, 6);
+    for (const { iova } of writable) yield { op: "deviceWrite", iova: iova + 0xffn };
+    for (let round = 0; round < 2; round++) {
+      for (const { iova } of writable) yield { op: "readAndClearDirty", iova, length: 1n, clear: true };
+    }
+  },
+  claim({ reference }) {
+    const dirty = reference.runs
+      .slice(0, 6)
+      .some(({ iova, prot }) => (prot & 2) !== 0 && reference.isDirty(iova));
+    return dirty ? "an entry is dirty after it was cleared" : undefined;
+  },
+});
