@@ -7,7 +7,7 @@ import { LiveLine } from "./live-line.js";
 import { Exit, selectConfigurations, UsageError } from "./usage.js";
 
 export interface ExhaustiveOptions {
-  readonly format?: FormatName | undefined;
+  readonly format?: readonly FormatName[] | undefined;
   readonly config?: string | undefined;
   readonly depth: number;
 }

@@ -10,7 +10,7 @@ import { Exit, selectConfigurations, UsageError } from "./usage.js";
 import type { ShrunkFinding } from "./worker.js";
 
 export interface FuzzOptions {
-  readonly format?: FormatName | undefined;
+  readonly format?: readonly FormatName[] | undefined;
   readonly config?: string | undefined;
   readonly seed?: string | undefined;
   readonly seconds?: number | undefined;

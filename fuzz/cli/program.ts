@@ -7,7 +7,7 @@ import pc from "picocolors";
 import type { ExhaustiveOptions } from "./exhaustive-command.js";
 import type { FuzzOptions } from "./fuzz-command.js";
 import type { ReproOptions } from "./repro-command.js";
-import { Exit, format, seconds, UsageError, wholeNumber } from "./usage.js";
+import { Exit, formats, seconds, UsageError, wholeNumber } from "./usage.js";
 
 /** Runs one command line and gives its exit status. Everything that is wrong with the arguments is said here. */
 export async function runGenpt(args: readonly string[]): Promise<number> {
@@ -60,7 +60,8 @@ function createProgram(end: (status: Exit) => void): Command {
 type Add = (name: string, description: string, examples: readonly string[]) => Command;
 type End = (status: Exit) => void;
 
-const formatOption = () => new Option("--format <format>", "which format; default: all").argParser(format);
+const formatOption = () =>
+  new Option("--format <formats...>", "which formats; default: all").argParser(formats);
 
 function addFuzz(add: Add, end: End): void {
   add(
@@ -70,7 +71,8 @@ function addFuzz(add: Add, end: End): void {
     [
       "fuzz --seconds 60",
       "fuzz --format amdv1 --seed nightly-17 --ops 1000000 --workers 4",
-      "fuzz --format riscv64 --config sv39 --ops 100000 --json",
+      "fuzz --format riscv64 riscv32 --ops 100000 --json",
+      "fuzz --config x86-64/vtdfs-4l --seconds 10",
     ],
   )
     .addOption(formatOption())

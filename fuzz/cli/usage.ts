@@ -28,11 +28,11 @@ export function seconds(text: string): number {
   throw new InvalidArgumentError("A number of seconds above 0 is needed, such as 60 or 0.5.");
 }
 
-/** `undefined` stands for all formats. */
-export function format(text: string): FormatName | undefined {
-  if (text === "all") return undefined;
+/** One more of the formats that were asked for; `all` stands for every one. */
+export function formats(text: string, others: readonly FormatName[] = []): readonly FormatName[] {
+  if (text === "all") return formatNames;
   const found = formatNames.find((name) => name === text);
-  if (found !== undefined) return found;
+  if (found !== undefined) return [...others, found];
   throw new InvalidArgumentError(`There are ${formatNames.join(", ")}, and all.`);
 }
 
@@ -41,15 +41,14 @@ export function format(text: string): FormatName | undefined {
  * @throws UsageError when no format has a configuration of this name.
  */
 export function selectConfigurations(
-  selected: FormatName | undefined,
+  selected: readonly FormatName[] | undefined,
   configuration: string | undefined,
 ): readonly Configuration[] {
-  const formats = selected === undefined ? formatNames : [selected];
-  const offered = formats.flatMap(configurationsOf);
+  const offered = formatNames.filter((name) => selected?.includes(name) ?? true).flatMap(configurationsOf);
   if (configuration === undefined) return offered;
-  const found = offered.filter(({ format: of, name }) => [name, `${of}/${name}`].includes(configuration));
+  const found = offered.filter(({ format, name }) => [name, `${format}/${name}`].includes(configuration));
   if (found.length > 0) return found;
-  const there =
-    selected === undefined ? "genpt formats lists them" : offered.map(({ name }) => name).join(", ");
+  const names = offered.map(({ format, name }) => `${format}/${name}`).join(", ");
+  const there = selected === undefined ? "genpt formats lists them" : `there are ${names}`;
   throw new UsageError(`there is no configuration "${configuration}"; ${there}`);
 }
