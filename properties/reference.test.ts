@@ -1,6 +1,6 @@
 /** The reference on its own: the documented behaviour as examples that a person can read. */
 import test from "ava";
-import type { Code, Range } from "../models/operations.js";
+import type { Code, Outcome, Range } from "../models/operations.js";
 import { Reference, tableKey } from "../reference/index.js";
 import { configuration, type Options } from "./reference-configuration.js";
 
@@ -398,8 +398,10 @@ test("a sign-extended space has two halves, and no range passes through the hole
   );
   t.is(removedBytes(reference, half - PAGE, upper), 0n);
   const listed = (iova: bigint, length: bigint) => reference.apply({ op: "entries", iova, length });
-  t.deepEqual(listed(half - PAGE, PAGE + 1n), { op: "entries", entries: [] });
-  t.deepEqual(listed(upper - 1n, PAGE), { op: "entries", entries: [] });
+  // Listing is no request to the hardware: what lies in the hole is left out.
+  const starts = (outcome: Outcome) => ("entries" in outcome ? outcome.entries.map(({ iova }) => iova) : []);
+  t.deepEqual(starts(listed(half - PAGE, PAGE + 1n)), [half - PAGE]);
+  t.deepEqual(starts(listed(upper - 1n, PAGE)), [upper]);
   t.is(removedBytes(reference, half - PAGE, PAGE), PAGE);
   // The tables of the last page: the last ones by index.
   t.true(reference.liveTables().has(tableKey(0, (1n << 18n) - 1n)));

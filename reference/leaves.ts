@@ -45,16 +45,34 @@ export class Leaves {
     return slice(run, (address - run.iova) >> BigInt(run.sizeLg2), 1n);
   }
 
+  /** The runs that overlap `[first, end)`. */
+  touching(first: bigint, end: bigint): readonly Run[] {
+    const from = this.#indexAtOrAfter(first);
+    let to = from;
+    while (to < this.#runs.length && this.#runs[to].iova < end) to++;
+    return this.#runs.slice(from, to);
+  }
+
   /** Adds a run where nothing is mapped. */
   add(run: Run): void {
     const index = this.#indexAtOrAfter(run.iova);
-    const around = this.#runs.slice(Math.max(index - 1, 0), index + 1);
-    const before = around.find((neighbour) => continues(neighbour, run));
-    const after = around.find((neighbour) => continues(run, neighbour));
-    const count = run.count + (before?.count ?? 0n) + (after?.count ?? 0n);
-    const start = before === undefined ? index : index - 1;
-    const joined = Number(before !== undefined) + Number(after !== undefined);
-    this.#runs.splice(start, joined, { ...(before ?? run), count });
+    const before = index > 0 ? this.#runs[index - 1] : undefined;
+    const after = index < this.#runs.length ? this.#runs[index] : undefined;
+    let { iova, count, pa } = run;
+    let start = index;
+    let joined = 0;
+    if (before !== undefined && continues(before, run)) {
+      iova = before.iova;
+      pa = before.pa;
+      count += before.count;
+      start--;
+      joined++;
+    }
+    if (after !== undefined && continues(run, after)) {
+      count += after.count;
+      joined++;
+    }
+    this.#runs.splice(start, joined, { iova, count, sizeLg2: run.sizeLg2, pa, prot: run.prot });
   }
 
   /** Removes whole leaves of one run: `count` of them, from the one that begins at `iova`. */
@@ -62,8 +80,11 @@ export class Leaves {
     const index = this.#indexAtOrAfter(iova);
     const run = this.#runs[index];
     const first = (iova - run.iova) >> BigInt(run.sizeLg2);
-    const kept = [slice(run, 0n, first), slice(run, first + count, run.count - first - count)];
-    this.#runs.splice(index, 1, ...kept.filter((piece) => piece.count > 0n));
+    const rest = run.count - first - count;
+    const kept: Run[] = [];
+    if (first > 0n) kept.push(slice(run, 0n, first));
+    if (rest > 0n) kept.push(slice(run, first + count, rest));
+    this.#runs.splice(index, 1, ...kept);
   }
 
   /** The index of the first run that ends above the address. */
@@ -80,10 +101,7 @@ export class Leaves {
 }
 
 function continues(run: Run, next: Run): boolean {
-  return (
-    run.sizeLg2 === next.sizeLg2 &&
-    run.prot === next.prot &&
-    endOf(run) === next.iova &&
-    run.pa + (run.count << BigInt(run.sizeLg2)) === next.pa
-  );
+  if (run.sizeLg2 !== next.sizeLg2 || run.prot !== next.prot) return false;
+  const bytes = run.count << BigInt(run.sizeLg2);
+  return run.iova + bytes === next.iova && run.pa + bytes === next.pa;
 }

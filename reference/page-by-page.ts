@@ -171,10 +171,14 @@ export class PageByPage {
     return { code: "OK", dirty };
   }
 
+  /** Of a range that lies partly outside the space, what is inside counts. */
   #entries(iova: bigint, length: bigint) {
-    if (this.#refusalOfRange(iova, length) !== undefined) return [];
+    const refusal = this.#refusalOfRange(iova, length);
+    if (refusal === "ZERO_LENGTH" || refusal === "WRAPS") return [];
     const firsts = new Set<bigint>();
-    for (const number of this.#pagesIn(this.#range(iova, length))) {
+    const [from, to] = this.#range(iova, length);
+    for (const number of this.#space) {
+      if (number < from || number >= to) continue;
       const entry = this.#pages.get(number)?.entry;
       if (entry !== undefined) firsts.add(entry[0] * this.#pageBytes);
     }

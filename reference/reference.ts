@@ -5,7 +5,9 @@
 import type { Configuration } from "../models/configuration.js";
 import type { Code, EntryFacts, Operation, Outcome, Range } from "../models/operations.js";
 import {
+  alignmentLg2,
   effectiveProt,
+  floorLg2,
   inputWidthLg2,
   itemSizeLg2,
   levelOfSize,
@@ -26,9 +28,9 @@ const larger = (a: bigint, b: bigint) => (a > b ? a : b);
 const isMultiple = (value: bigint, sizeLg2: number) => BigInt.asUintN(sizeLg2, value) === 0n;
 const roundUp = (value: bigint, sizeLg2: number) => value + BigInt.asUintN(sizeLg2, -value);
 
-/** Whether a leaf of the size may begin here and ends before the end. */
-const fits = (iova: bigint, pa: bigint, end: bigint, sizeLg2: number) =>
-  isMultiple(iova | pa, sizeLg2) && iova + (1n << BigInt(sizeLg2)) <= end;
+/** log2 of the largest leaf that alignment allows to begin here and that ends before the end. */
+const largestLg2 = (iova: bigint, pa: bigint, end: bigint) =>
+  Math.min(alignmentLg2(iova | pa), floorLg2(end - iova));
 
 type MapRequest = Extract<Operation, { op: "map" }>;
 
@@ -194,9 +196,10 @@ export class Reference {
     const next = (at: bigint) => this.#nextStretch(at, request.pa + at - iova, end, sizesLg2, prot);
     const replaced: Range[] = [];
     let at = iova;
-    let code: Code = this.#grow(end - 1n, next(iova).sizeLg2) ? "OK" : "OUT_OF_MEMORY";
+    let wanted = next(iova);
+    let code: Code = this.#grow(end - 1n, wanted.sizeLg2) ? "OK" : "OUT_OF_MEMORY";
     while (code === "OK" && at < end) {
-      const wanted = next(at);
+      if (at > iova) wanted = next(at);
       const written = this.#mapStretch(wanted, replaced);
       code = written.code;
       at += written.count << BigInt(wanted.sizeLg2);
@@ -207,15 +210,18 @@ export class Reference {
 
   /** The leaves to write next: of the largest size that fits here, as many as one table takes. */
   #nextStretch(iova: bigint, pa: bigint, end: bigint, sizesLg2: readonly number[], prot: number): Run {
+    const limit = largestLg2(iova, pa, end);
     let index = 0;
-    while (index + 1 < sizesLg2.length && fits(iova, pa, end, sizesLg2[index + 1])) index++;
+    while (index + 1 < sizesLg2.length && sizesLg2[index + 1] <= limit) index++;
     const sizeLg2 = sizesLg2[index];
     const tableLg2 = itemSizeLg2(this.configuration, levelOfSize(this.configuration, sizeLg2) + 1);
     let stop = smaller(end, roundUp(iova + 1n, tableLg2));
     if (index + 1 < sizesLg2.length) {
       // A larger size may apply from its next boundary on.
-      const boundary = roundUp(iova, sizesLg2[index + 1]);
-      if (fits(boundary, pa + boundary - iova, end, sizesLg2[index + 1])) stop = smaller(stop, boundary);
+      const larger = sizesLg2[index + 1];
+      const boundary = roundUp(iova, larger);
+      const isReached = boundary < stop && isMultiple(iova ^ pa, larger);
+      if (isReached && floorLg2(end - boundary) >= larger) stop = boundary;
     }
     return { iova, count: (stop - iova) >> BigInt(sizeLg2), sizeLg2, pa, prot };
   }
@@ -239,10 +245,11 @@ export class Reference {
     const end = endOf(wanted);
     const next = this.#leaves.atOrAfter(iova);
     if (next !== undefined && next.iova <= iova) return { code: "ADDRESS_IN_USE", count: 0n };
-    for (let level = this.topLevel - 1; level >= leafLevel; level--) {
-      if (this.#tables.has(level, iova)) continue;
+    let live = leafLevel;
+    while (live < this.topLevel && !this.#tables.has(live, iova)) live++;
+    while (live > leafLevel) {
       if (!this.#allocate()) return { code: "OUT_OF_MEMORY", count: 0n };
-      this.#tables.add(level, iova);
+      this.#tables.add(--live, iova);
     }
     // Items are checked and emptied one by one, so those before the first occupied one lose their subtrees.
     const itemLg2 = BigInt(itemSizeLg2(this.configuration, leafLevel));
@@ -271,7 +278,8 @@ export class Reference {
       this.#leaves.remove(at, (end - at) >> BigInt(run.sizeLg2));
       at = end;
     }
-    for (const entry of this.#dirty) if (entry >= iova && entry < at) this.#dirty.delete(entry);
+    if (at > iova)
+      for (const entry of this.#dirty) if (entry >= iova && entry < at) this.#dirty.delete(entry);
     return at;
   }
 
@@ -342,7 +350,7 @@ export class Reference {
   #entries(iova: bigint, length: bigint): EntryFacts[] {
     const entries: EntryFacts[] = [];
     if (length === 0n || iova + length - 1n > LAST_ADDRESS) return entries;
-    for (const run of this.runs) {
+    for (const run of this.#leaves.touching(iova, iova + length)) {
       const size = BigInt(run.sizeLg2);
       const from = run.iova < iova ? (iova - run.iova) >> size : 0n;
       for (let i = from; i < run.count && run.iova + (i << size) < iova + length; i++) {

@@ -14,12 +14,15 @@ export function tableKey(level: number, indexPrefix: bigint): bigint {
 export class Tables {
   readonly #configuration: Configuration;
   readonly #addressMask: bigint;
+  /** log2 of what a table of each level spans. */
+  readonly #spansLg2: readonly bigint[];
   /** The index prefixes of the live tables of each level, up to the root's, which is 0. */
   #levels: Set<bigint>[];
 
   constructor(configuration: Configuration) {
     this.#configuration = configuration;
     this.#addressMask = (1n << BigInt(inputWidthLg2(configuration))) - 1n;
+    this.#spansLg2 = Array.from({ length: 8 }, (_, level) => BigInt(itemSizeLg2(configuration, level + 1)));
     this.#levels = Array.from({ length: configuration.topLevel + 1 }, () => new Set<bigint>());
     this.add(configuration.topLevel, 0n);
   }
@@ -60,10 +63,12 @@ export class Tables {
   removeWithin(belowLevel: number, first: bigint, end: bigint): { level: number; iova: bigint }[] {
     const removed: { level: number; iova: bigint }[] = [];
     const low = first & this.#addressMask;
-    for (let level = belowLevel - 1; level >= 0; level--) {
-      const lg2 = BigInt(itemSizeLg2(this.#configuration, level + 1));
+    for (let level = 0; level < belowLevel; level++) {
+      const lg2 = this.#spansLg2[level];
       const from = (low + (1n << lg2) - 1n) >> lg2;
       const to = (low + end - first) >> lg2;
+      // A range that holds no whole table of this level holds none of the levels above.
+      if (from >= to) break;
       const prefixes = this.#levels[level];
       const inside = (prefix: bigint) => prefix >= from && prefix < to;
       // Either count through the range or look through the set, whichever is less.
@@ -76,7 +81,7 @@ export class Tables {
   }
 
   #prefix(level: number, iova: bigint): bigint {
-    return (iova & this.#addressMask) >> BigInt(itemSizeLg2(this.#configuration, level + 1));
+    return (iova & this.#addressMask) >> this.#spansLg2[level];
   }
 }
 
