@@ -222,6 +222,7 @@ export class PageTable {
   ): void {
     this.#checkAlive();
     checkRange(iova, lengthBytes);
+    if (typeof onDirty !== "function") throw new PageTableError("INVALID_ARGUMENT", "onDirty: a function");
     const last = iova + lengthBytes - 1n;
     const into = options.gather ?? this.#ownGather;
     const status = readAndClearDirty(

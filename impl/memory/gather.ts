@@ -1,3 +1,4 @@
+import { PageTableError } from "../errors.js";
 import { NO_FRAME, type TableMemory } from "./table-memory.js";
 
 /**
@@ -93,7 +94,10 @@ export class Gather {
 
   /** Hands every frame to another gather of the same memory, in constant time, with what covers them. */
   moveTo(other: Gather): void {
-    if (!this.pending) return;
+    if (!this.pending || other === this) return;
+    if (other.#memory !== this.#memory) {
+      throw new PageTableError("INVALID_ARGUMENT", "frames cannot move to a gather of another memory");
+    }
     other.add(this.firstLow, this.firstHigh, this.lastLow, this.lastHigh, this.leafLevels, this.tableLevels);
     if (this.#head !== NO_FRAME) other.takeFrames(this.#head, this.#tail, this.frames);
     this.#clear();

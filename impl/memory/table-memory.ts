@@ -33,7 +33,10 @@ export interface TableMemoryOptions {
 }
 
 export interface TableMemoryWindow {
-  /** Memory that exists already: a dump, another program's buffer. Nothing in it is changed by opening it. */
+  /**
+   * Memory that exists already: a dump, another program's buffer. Nothing in it is changed by opening it; a frame of
+   * 4 KiB that a table opened in it frees may be used again.
+   */
   readonly buffer: ArrayBufferLike;
   /** Physical address of the buffer's first byte, a multiple of 4 KiB. */
   readonly base: bigint;
@@ -66,6 +69,8 @@ export class TableMemory {
   #failCountdown = 0;
   /** The first word that was never handed out. */
   #fresh: number;
+  /** Frames below this word came with a window, so that they were never handed out here. */
+  readonly #given: number;
   readonly #unitLg2: number;
   readonly #poison: boolean;
   /** Per unit: `LIVE` or `QUARANTINED` with the frame's log2 size in the unit that begins it, else 0. */
@@ -86,6 +91,7 @@ export class TableMemory {
     this.baseLow = lowOf(this.base);
     this.baseHigh = highOf(this.base);
     const buffer = window?.buffer ?? new ArrayBuffer(capacityBytes);
+    checkBuffer(buffer);
     this.words = new Int32Array(buffer, 0, capacityBytes / 4);
     const units = Math.ceil(capacityBytes / 2 ** this.#unitLg2);
     this.#state = new Uint8Array(units);
@@ -97,14 +103,16 @@ export class TableMemory {
         "allocatableFromBytes: a multiple of 4096 inside the buffer",
       );
     }
-    this.#fresh = fresh >>> 2;
+    // A division, for 4 GiB are one more than fits the words of a shift.
+    this.#fresh = (fresh / 4) | 0;
+    this.#given = this.#fresh;
   }
 
   get capacityBytes(): number {
     return this.words.length * 4;
   }
 
-  /** Frames that tables are using. */
+  /** Frames that tables are using, those left out that came with a window. */
   get liveFrames(): number {
     return this.#live;
   }
@@ -122,6 +130,9 @@ export class TableMemory {
 
   /** A zeroed frame of `2^frameLg2` bytes as an index into `words`, or `NO_FRAME`. */
   allocate(frameLg2: number): number {
+    if (!(frameLg2 >= this.#unitLg2 && frameLg2 <= FRAME_LG2_MAX)) {
+      throw new PageTableError("INVALID_ARGUMENT", `this table memory has no frames of 2^${frameLg2} bytes`);
+    }
     if (this.#failCountdown > 0 && --this.#failCountdown === 0) return NO_FRAME;
     let word = this.#free[frameLg2];
     if (word !== NO_FRAME) {
@@ -141,12 +152,14 @@ export class TableMemory {
   quarantine(word: number, next: number): void {
     const unit = this.#unitOf(word);
     const state = this.#state[unit];
-    if ((state & LIVE) === 0) throw new Error(`frame at word ${word} is freed but not live`);
-    this.#state[unit] = QUARANTINED | (state & STATE_SIZE);
+    const isGiven = state === 0 && word < this.#given;
+    if ((state & LIVE) === 0 && !isGiven) throw new Error(`frame at word ${word} is freed but not live`);
+    const frameLg2 = isGiven ? UNIT_LG2_MAX : state & STATE_SIZE;
+    this.#state[unit] = QUARANTINED | frameLg2;
     this.#next[unit] = next;
-    this.#live--;
+    if (!isGiven) this.#live--;
     this.#quarantined++;
-    this.observer?.quarantined(word, state & STATE_SIZE);
+    this.observer?.quarantined(word, frameLg2);
   }
 
   /** Makes a list of quarantined frames, or NO_FRAME, free for use again. */
@@ -216,9 +229,6 @@ export class TableMemory {
 
   /** Takes a frame nobody had before. What alignment skips goes on the free lists of the smaller sizes. */
   #allocateFresh(frameLg2: number): number {
-    if (frameLg2 < this.#unitLg2 || frameLg2 > FRAME_LG2_MAX) {
-      throw new PageTableError("INVALID_OPTION", `this table memory has no frames of 2^${frameLg2} bytes`);
-    }
     // Alignment is of the physical address, of which the base is a part.
     const baseWords = (this.baseLow >>> 2) & (wordsOf(FRAME_LG2_MAX) - 1);
     const size = wordsOf(frameLg2);
@@ -253,6 +263,12 @@ export class TableMemory {
 /** 32-bit words of a frame. A shift, not a power: powers are doubles, and would make every index one. */
 function wordsOf(frameLg2: number): number {
   return 1 << (frameLg2 - 2);
+}
+
+/** A view of a buffer would be copied, not shared. */
+function checkBuffer(buffer: unknown): void {
+  if (/^\[object (Shared)?ArrayBuffer\]$/.test(Object.prototype.toString.call(buffer))) return;
+  throw new PageTableError("INVALID_OPTION", "buffer: an ArrayBuffer or a SharedArrayBuffer");
 }
 
 function checkPlace(base: bigint, capacityBytes: number, unitLg2: number): void {
