@@ -4,6 +4,7 @@ import {
   contiguousLg2Of,
   executable,
   isDirty,
+  isEmpty,
   itemWords,
   kindOf,
   oaHigh,
@@ -24,6 +25,8 @@ import {
   offsetMaskLow,
   pageHigh,
   pageLow,
+  shiftLeftHigh,
+  shiftLeftLow,
   shiftRightLow,
 } from "./geometry.js";
 import { beyondTop } from "./lookup.js";
@@ -128,6 +131,7 @@ export class Cursor {
     const lg2 = levelLg2(level);
     if (kind === EntryKind.Empty) {
       this.#setNext(low, high, lg2);
+      this.#skipEmpty(item, lg2, level === this.domain.topLevel ? this.domain.topIndexMask : itemMask);
       return false;
     }
     const contiguousLg2 = contiguousLg2Of(words[item], itemWords === 2 ? words[item + 1] : 0, level);
@@ -140,6 +144,20 @@ export class Cursor {
     this.high = high & ~offsetMaskHigh(this.sizeLg2);
     this.#setNext(low, high, this.sizeLg2);
     return true;
+  }
+
+  /** Moves `next…` over the empty items that follow in the same table: none of them needs a walk of its own. */
+  #skipEmpty(empty: number, lg2: number, indexMask: number): void {
+    const words = this.domain.words;
+    const index = (empty >> itemWordsLg2) & itemMask;
+    const last = empty + ((indexMask - index) << itemWordsLg2);
+    let item = empty;
+    while (item < last && isEmpty(words[item + itemWords])) item += itemWords;
+    const skipped = (item - empty) >> itemWordsLg2;
+    const bytesLow = shiftLeftLow(skipped, lg2);
+    this.nextLow = (this.nextLow + bytesLow) | 0;
+    const carry = this.nextLow >>> 0 < bytesLow >>> 0 ? 1 : 0;
+    this.nextHigh = (this.nextHigh + shiftLeftHigh(skipped, lg2) + carry) | 0;
   }
 
   #setNext(low: number, high: number, sizeLg2: number): void {
