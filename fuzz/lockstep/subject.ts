@@ -19,7 +19,7 @@ import { tinyObserved } from "./tiny-stamps.js";
 import { highWord, joined, lowWord } from "./words.js";
 
 /** Enough for every program of the generators; memory that is not touched costs nothing. */
-const CAPACITY_BYTES = 1 << 25;
+const CAPACITY_BYTES = 1 << 23;
 
 const LAST_ADDRESS = 0xffff_ffff_ffff_ffffn;
 
