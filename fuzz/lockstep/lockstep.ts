@@ -5,7 +5,7 @@
 import { Random } from "../../models/index.js";
 import type { Operation, Outcome, Range } from "../../models/operations.js";
 import { createWalker, explainWalk, type Walker } from "../../models/walkers/index.js";
-import { Reference, type Run } from "../../reference/index.js";
+import { itemSizeLg2, levelOfSize, Reference, type Run } from "../../reference/index.js";
 import { Differences, describeAddress, describeHex } from "./difference.js";
 import type { Difference } from "./invariants.js";
 import { EndlessOperation } from "./journal.js";
@@ -14,7 +14,7 @@ import { compareOutcomes } from "./outcomes.js";
 import { Prober } from "./probe.js";
 import { ReferenceView } from "./reference-view.js";
 import { createSubject, type HardwareRoot, type Subject } from "./subject.js";
-import { itemsOfRun, sweep } from "./sweep.js";
+import { sweep } from "./sweep.js";
 import { highWord, lowWord } from "./words.js";
 
 /** A full sweep comes every so many operations. */
@@ -48,6 +48,8 @@ export class Lockstep {
   readonly #random: Random;
   readonly #sweepEvery: number;
   readonly #granule: bigint;
+  /** By log2 of a leaf's size: log2 of what one item of its level covers. */
+  readonly #itemSizesLg2: readonly bigint[];
   #root: HardwareRoot;
   /** What the operation in hand mapped. */
   #newRange: Range | undefined = undefined;
@@ -68,6 +70,9 @@ export class Lockstep {
     this.#random = Random.fromSeed(options.seed ?? "probes");
     this.#sweepEvery = options.sweepEvery ?? SWEEP_EVERY;
     this.#granule = configuration.format === "amdv1-mock" ? 0x800n : 0x1000n;
+    this.#itemSizesLg2 = Array.from({ length: 64 }, (_, sizeLg2) =>
+      BigInt(itemSizeLg2(configuration, levelOfSize(configuration, sizeLg2))),
+    );
     this.#root = subject.hardwareRoot();
     this.#setRoot(this.#root);
     this.#tables.update();
@@ -195,7 +200,7 @@ export class Lockstep {
       const runEnd = iova + (count << size);
       const from = iova > first ? iova : first;
       const to = runEnd < end ? runEnd : end;
-      if (to > from) items += itemsOfRun(this.reference, sizeLg2, (to - from) >> size);
+      if (to > from) items += (to - from) >> this.#itemSizesLg2[sizeLg2];
     }
     return Number(items);
   }

@@ -177,11 +177,15 @@ export class MemoryTables {
       const item = word & itemMask;
       if (item === before) continue;
       before = item;
-      if (item === this.#nextItem && this.#goesOn(item)) continue;
-      this.#endRun();
-      this.#check(item);
+      this.#visit(item);
     }
     this.#endRun();
+  }
+
+  #visit(item: number): void {
+    if (item === this.#nextItem && this.#goesOn(item)) return;
+    this.#endRun();
+    this.#check(item);
   }
 
   /**
@@ -320,11 +324,17 @@ export class MemoryTables {
     this.#parents[frame] = parent;
     this.tableCount++;
     const first = frame << FRAME_WORDS_LG2;
+    if (this.#subject.configuration.incoherent) this.#checkWrittenBack(first);
     const words = this.#words;
-    const isIncoherent = this.#subject.configuration.incoherent;
+    for (let item = first; item < first + FRAME_WORDS; item += 1 << this.#itemWordsLg2) {
+      if ((words[item] | words[item | this.#itemWordsLg2]) !== 0) this.#visit(item);
+    }
+    this.#endRun();
+  }
+
+  #checkWrittenBack(first: number): void {
     for (let word = first; word < first + FRAME_WORDS; word++) {
-      if (words[word] !== 0) this.#check(word & -(1 << this.#itemWordsLg2));
-      if (isIncoherent && this.#subject.journal.isUnclean(word)) this.#unclean(word);
+      if (this.#subject.journal.isUnclean(word)) this.#unclean(word);
     }
   }
 

@@ -144,6 +144,6 @@ function leafItemsOf(reference: Reference): bigint {
 }
 
 /** How many leaf items the entries of a run take: a contiguous entry takes several. */
-export function itemsOfRun({ configuration }: Reference, sizeLg2: number, count: bigint): bigint {
+function itemsOfRun({ configuration }: Reference, sizeLg2: number, count: bigint): bigint {
   return count << BigInt(sizeLg2 - itemSizeLg2(configuration, levelOfSize(configuration, sizeLg2)));
 }

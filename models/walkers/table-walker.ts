@@ -271,7 +271,7 @@ export abstract class TableWalker implements Walker {
       const itemLow = tableLow | (index << this.itemBytesLg2);
       const rawLow = this.memory.readWord(itemLow, tableHigh);
       const rawHigh = this.itemBytesLg2 === 3 ? this.memory.readWord(itemLow + 4, tableHigh) : 0;
-      // In every architecture an item of zeros is not present; most items of most tables are.
+      // In every architecture an item of nothing but zeroes is not present.
       if ((rawLow | rawHigh) === 0) continue;
       // The top of a 64-bit space has fewer items than the others: the index may not be cut off.
       if (shift > 64 - this.tableBitsLg2 && index >>> (64 - shift) !== 0) break;
