@@ -137,7 +137,7 @@ export class PageTable {
     if (!toWords(lengthBytes)) badArgument("lengthBytes", lengthBytes);
     const lengthLow = pair[0];
     const lengthHigh = pair[1];
-    if ((prot | 0) !== prot) badArgument("prot", prot);
+    if (typeof prot !== "number" || (prot | 0) !== prot) badArgument("prot", prot);
     if (pageSizes !== undefined) this.#allowSizes(pageSizes);
     domain.mapFromLow = iovaLow;
     domain.mapFromHigh = iovaHigh;
