@@ -80,21 +80,3 @@ export function permissionsOf(prot: number) {
 export function tracksDirty({ format }: Configuration): boolean {
   return format === "amdv1" || format === "amdv1-mock" || format === "vtd-second-stage";
 }
-
-const wide = new BigUint64Array(1);
-const [LOW, HIGH] = [0, 1];
-const halves = new Uint32Array(wide.buffer);
-
-/** How far a number below 2^64 is aligned: the largest n of which 2^n divides it; 64 for 0. */
-export function alignmentLg2(value: bigint): number {
-  wide[0] = value;
-  const half = halves[LOW] === 0 ? HIGH : LOW;
-  const word = halves[half];
-  return word === 0 ? 64 : half * 32 + 31 - Math.clz32(word & -word);
-}
-
-/** The largest n with 2^n at most this number, which is above 0 and below 2^64. */
-export function floorLg2(value: bigint): number {
-  wide[0] = value;
-  return halves[HIGH] === 0 ? 31 - Math.clz32(halves[LOW]) : 63 - Math.clz32(halves[HIGH]);
-}

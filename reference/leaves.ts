@@ -23,19 +23,15 @@ export function slice({ iova, sizeLg2, pa, prot }: Run, first: bigint, count: bi
 
 /** The runs of a domain, ordered by address, disjoint; neighbours that could be one run are one. */
 export class Leaves {
-  readonly #runs: Run[];
+  readonly runs: Run[];
 
   constructor(runs: readonly Run[] = []) {
-    this.#runs = [...runs];
-  }
-
-  get runs(): readonly Run[] {
-    return this.#runs;
+    this.runs = [...runs];
   }
 
   /** The run that holds the address, or the first one after it. */
   atOrAfter(address: bigint): Run | undefined {
-    return this.#runs[this.#indexAtOrAfter(address)];
+    return this.runs[this.#indexAtOrAfter(address)];
   }
 
   /** The leaf that holds the address, as a run of one. */
@@ -45,58 +41,37 @@ export class Leaves {
     return slice(run, (address - run.iova) >> BigInt(run.sizeLg2), 1n);
   }
 
-  /** The runs that overlap `[first, end)`. */
-  touching(first: bigint, end: bigint): readonly Run[] {
-    const from = this.#indexAtOrAfter(first);
-    let to = from;
-    while (to < this.#runs.length && this.#runs[to].iova < end) to++;
-    return this.#runs.slice(from, to);
-  }
-
   /** Adds a run where nothing is mapped. */
   add(run: Run): void {
     const index = this.#indexAtOrAfter(run.iova);
-    const before = index > 0 ? this.#runs[index - 1] : undefined;
-    const after = index < this.#runs.length ? this.#runs[index] : undefined;
-    let { iova, count, pa } = run;
-    let start = index;
-    let joined = 0;
-    if (before !== undefined && continues(before, run)) {
-      iova = before.iova;
-      pa = before.pa;
-      count += before.count;
-      start--;
-      joined++;
-    }
-    if (after !== undefined && continues(run, after)) {
-      count += after.count;
-      joined++;
-    }
-    this.#runs.splice(start, joined, { iova, count, sizeLg2: run.sizeLg2, pa, prot: run.prot });
+    const joinsBefore = index > 0 && continues(this.runs[index - 1], run);
+    const joinsAfter = index < this.runs.length && continues(run, this.runs[index]);
+    const first = joinsBefore ? this.runs[index - 1] : run;
+    const after = joinsAfter ? this.runs[index].count : 0n;
+    const count = run.count + (joinsBefore ? first.count : 0n) + after;
+    const start = joinsBefore ? index - 1 : index;
+    this.runs.splice(start, Number(joinsBefore) + Number(joinsAfter), { ...first, count });
   }
 
   /** Removes whole leaves of one run: `count` of them, from the one that begins at `iova`. */
   remove(iova: bigint, count: bigint): void {
     const index = this.#indexAtOrAfter(iova);
-    const run = this.#runs[index];
+    const run = this.runs[index];
     const first = (iova - run.iova) >> BigInt(run.sizeLg2);
-    const rest = run.count - first - count;
-    const kept: Run[] = [];
-    if (first > 0n) kept.push(slice(run, 0n, first));
-    if (rest > 0n) kept.push(slice(run, first + count, rest));
-    this.#runs.splice(index, 1, ...kept);
+    const kept = [slice(run, 0n, first), slice(run, first + count, run.count - first - count)];
+    this.runs.splice(index, 1, ...kept.filter((piece) => piece.count > 0n));
   }
 
   /** The index of the first run that ends above the address. */
   #indexAtOrAfter(address: bigint): number {
     let low = 0;
-    let high = this.#runs.length;
+    let high = this.runs.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (this.#runs[middle].iova <= address) low = middle + 1;
+      if (this.runs[middle].iova <= address) low = middle + 1;
       else high = middle;
     }
-    return low > 0 && endOf(this.#runs[low - 1]) > address ? low - 1 : low;
+    return low > 0 && endOf(this.runs[low - 1]) > address ? low - 1 : low;
   }
 }
 

@@ -5,9 +5,7 @@
 import type { Configuration } from "../models/configuration.js";
 import type { Code, EntryFacts, Operation, Outcome, Range } from "../models/operations.js";
 import {
-  alignmentLg2,
   effectiveProt,
-  floorLg2,
   inputWidthLg2,
   itemSizeLg2,
   levelOfSize,
@@ -22,15 +20,16 @@ import { ascending, Tables } from "./tables.js";
 const LAST_ADDRESS = 2n ** 64n - 1n;
 /** What a flush queue invalidates, whatever was removed. */
 const EVERYTHING: Range = [0n, LAST_ADDRESS];
+const BYTES = Array.from({ length: 65 }, (_, lg2) => 1n << BigInt(lg2));
 
 const smaller = (a: bigint, b: bigint) => (a < b ? a : b);
 const larger = (a: bigint, b: bigint) => (a > b ? a : b);
 const isMultiple = (value: bigint, sizeLg2: number) => BigInt.asUintN(sizeLg2, value) === 0n;
 const roundUp = (value: bigint, sizeLg2: number) => value + BigInt.asUintN(sizeLg2, -value);
 
-/** log2 of the largest leaf that alignment allows to begin here and that ends before the end. */
-const largestLg2 = (iova: bigint, pa: bigint, end: bigint) =>
-  Math.min(alignmentLg2(iova | pa), floorLg2(end - iova));
+/** Whether a leaf of the size may begin at these addresses, or'ed, with so many bytes left. */
+const fits = (iovaOrPa: bigint, left: bigint, sizeLg2: number) =>
+  BYTES[sizeLg2] <= left && (iovaOrPa & (BYTES[sizeLg2] - 1n)) === 0n;
 
 type MapRequest = Extract<Operation, { op: "map" }>;
 
@@ -41,11 +40,13 @@ export class Reference {
   readonly #sizesLg2: readonly number[];
   readonly #widthLg2: bigint;
   #leaves = new Leaves();
-  #tables: Tables;
+  tables: Tables;
   /** The first addresses of the entries that a device wrote to. */
-  #dirty = new Set<bigint>();
-  #pending: Range | undefined;
-  #quarantined = 0;
+  dirty = new Set<bigint>();
+  /** What the next `sync` invalidates; undefined when the shared gather is empty. */
+  pendingInvalidation: Range | undefined;
+  /** How many tables were removed by `unmapGathered` and wait for the sync that releases them. */
+  quarantinedTableCount = 0;
   #failingAllocation = 0;
 
   constructor(configuration: Configuration) {
@@ -53,17 +54,17 @@ export class Reference {
     this.#sizesLg2 = offeredSizesLg2(configuration);
     this.pageSizes = this.#sizesLg2.reduce((mask, lg2) => mask | (1n << BigInt(lg2)), 0n);
     this.#widthLg2 = BigInt(inputWidthLg2(configuration));
-    this.#tables = new Tables(configuration);
+    this.tables = new Tables(configuration);
   }
 
   /** A second reference in the same state; neither sees what the other does. */
   clone(): Reference {
     const copy = new Reference(this.configuration);
     copy.#leaves = new Leaves(this.runs);
-    copy.#tables = this.#tables.clone();
-    copy.#dirty = new Set(this.#dirty);
-    copy.#pending = this.#pending;
-    copy.#quarantined = this.#quarantined;
+    copy.tables = this.tables.clone();
+    copy.dirty = new Set(this.dirty);
+    copy.pendingInvalidation = this.pendingInvalidation;
+    copy.quarantinedTableCount = this.quarantinedTableCount;
     copy.#failingAllocation = this.#failingAllocation;
     return copy;
   }
@@ -71,13 +72,18 @@ export class Reference {
   /** The state as a string: equal exactly when the two states answer every sequence of operations alike. */
   key(): string {
     const runs = this.runs.map((run) => [run.iova, run.count, run.sizeLg2, run.pa, run.prot].join(":"));
-    const rest = [this.topLevel, this.#pending, this.#quarantined, this.#failingAllocation];
-    return [runs, ascending(this.liveTables()), ascending(this.#dirty), rest].join("|");
+    const rest = [
+      this.topLevel,
+      this.pendingInvalidation,
+      this.quarantinedTableCount,
+      this.#failingAllocation,
+    ];
+    return [runs, ascending(this.liveTables()), ascending(this.dirty), rest].join("|");
   }
 
   /** The root's level at present. */
   get topLevel(): number {
-    return this.#tables.topLevel;
+    return this.tables.topLevel;
   }
 
   /** What is mapped, ordered by unsigned address. */
@@ -87,36 +93,11 @@ export class Reference {
 
   /** The `tableKey` of every table alive, the root included. */
   liveTables(): ReadonlySet<bigint> {
-    return this.#tables.keys();
+    return this.tables.keys();
   }
 
   get liveTableCount(): number {
-    return this.#tables.count;
-  }
-
-  /** Whether the table of this level that spans the address is alive. */
-  hasTable(level: number, iova: bigint): boolean {
-    return level <= this.topLevel && this.#tables.has(level, iova);
-  }
-
-  /** Whether any item of the entry that begins at this address is dirty. */
-  isDirty(entryIova: bigint): boolean {
-    return this.#dirty.has(entryIova);
-  }
-
-  /** How many entries are dirty. */
-  get dirtyEntryCount(): number {
-    return this.#dirty.size;
-  }
-
-  /** How many tables were removed by `unmapGathered` and wait for the sync that releases them. */
-  get quarantinedTableCount(): number {
-    return this.#quarantined;
-  }
-
-  /** What the next `sync` invalidates; undefined when the shared gather is empty. */
-  get pendingInvalidation(): Range | undefined {
-    return this.#pending;
+    return this.tables.count;
   }
 
   /** Where the byte goes, the entry that holds it, its permissions, and whether any item of the entry is dirty. */
@@ -125,7 +106,7 @@ export class Reference {
     if (leaf === undefined) return undefined;
     const { iova: entryIova, pa: entryPa, sizeLg2, prot } = leaf;
     const { read, write, execute } = permissionsOf(prot);
-    const dirty = this.#dirty.has(entryIova);
+    const dirty = this.dirty.has(entryIova);
     return { pa: entryPa + iova - entryIova, entryIova, entryPa, sizeLg2, read, write, execute, dirty };
   }
 
@@ -198,8 +179,7 @@ export class Reference {
     let at = iova;
     let wanted = next(iova);
     let code: Code = this.#grow(end - 1n, wanted.sizeLg2) ? "OK" : "OUT_OF_MEMORY";
-    while (code === "OK" && at < end) {
-      if (at > iova) wanted = next(at);
+    for (; code === "OK" && at < end; wanted = next(at)) {
       const written = this.#mapStretch(wanted, replaced);
       code = written.code;
       at += written.count << BigInt(wanted.sizeLg2);
@@ -210,18 +190,15 @@ export class Reference {
 
   /** The leaves to write next: of the largest size that fits here, as many as one table takes. */
   #nextStretch(iova: bigint, pa: bigint, end: bigint, sizesLg2: readonly number[], prot: number): Run {
-    const limit = largestLg2(iova, pa, end);
     let index = 0;
-    while (index + 1 < sizesLg2.length && sizesLg2[index + 1] <= limit) index++;
+    while (index + 1 < sizesLg2.length && fits(iova | pa, end - iova, sizesLg2[index + 1])) index++;
     const sizeLg2 = sizesLg2[index];
     const tableLg2 = itemSizeLg2(this.configuration, levelOfSize(this.configuration, sizeLg2) + 1);
     let stop = smaller(end, roundUp(iova + 1n, tableLg2));
     if (index + 1 < sizesLg2.length) {
       // A larger size may apply from its next boundary on.
-      const larger = sizesLg2[index + 1];
-      const boundary = roundUp(iova, larger);
-      const isReached = boundary < stop && isMultiple(iova ^ pa, larger);
-      if (isReached && floorLg2(end - boundary) >= larger) stop = boundary;
+      const boundary = roundUp(iova, sizesLg2[index + 1]);
+      if (boundary < stop && fits(iova ^ pa, end - boundary, sizesLg2[index + 1])) stop = boundary;
     }
     return { iova, count: (stop - iova) >> BigInt(sizeLg2), sizeLg2, pa, prot };
   }
@@ -234,7 +211,7 @@ export class Reference {
       last >> BigInt(itemSizeLg2(configuration, level + 1)) !== 0n ||
       levelOfSize(configuration, sizeLg2) > level;
     for (; configuration.growingTop && tooLow(); level++) if (!this.#allocate()) return false;
-    while (this.topLevel < level) this.#tables.grow();
+    while (this.topLevel < level) this.tables.grow();
     return true;
   }
 
@@ -246,16 +223,16 @@ export class Reference {
     const next = this.#leaves.atOrAfter(iova);
     if (next !== undefined && next.iova <= iova) return { code: "ADDRESS_IN_USE", count: 0n };
     let live = leafLevel;
-    while (live < this.topLevel && !this.#tables.has(live, iova)) live++;
+    while (live < this.topLevel && !this.tables.has(live, iova)) live++;
     while (live > leafLevel) {
       if (!this.#allocate()) return { code: "OUT_OF_MEMORY", count: 0n };
-      this.#tables.add(--live, iova);
+      this.tables.add(--live, iova);
     }
     // Items are checked and emptied one by one, so those before the first occupied one lose their subtrees.
     const itemLg2 = BigInt(itemSizeLg2(this.configuration, leafLevel));
     const free = smaller(end, next?.iova ?? end);
     const freeItemsEnd = (free >> itemLg2) << itemLg2;
-    for (const { level, iova: first } of this.#tables.removeWithin(leafLevel, iova, freeItemsEnd)) {
+    for (const { level, iova: first } of this.tables.removeWithin(leafLevel, iova, freeItemsEnd)) {
       if (level === leafLevel - 1) replaced.push([first, first + (1n << itemLg2) - 1n]);
     }
     const count = (free - iova) >> BigInt(sizeLg2);
@@ -278,8 +255,7 @@ export class Reference {
       this.#leaves.remove(at, (end - at) >> BigInt(run.sizeLg2));
       at = end;
     }
-    if (at > iova)
-      for (const entry of this.#dirty) if (entry >= iova && entry < at) this.#dirty.delete(entry);
+    for (const entry of this.dirty) if (entry >= iova && entry < at) this.dirty.delete(entry);
     return at;
   }
 
@@ -287,21 +263,23 @@ export class Reference {
     const end = this.#removeLeaves(iova, length);
     if (end === iova) return { op, removedBytes: 0n, invalidated: [] };
     const range: Range = this.configuration.gather === "queued" ? EVERYTHING : [iova, end - 1n];
-    const removedTables = this.#tables.removeWithin(this.topLevel, iova, end).length;
+    const removedTables = this.tables.removeWithin(this.topLevel, iova, end).length;
     let invalidated: readonly Range[] = [range];
     if (op === "unmapGathered") {
-      const pieces = this.#collect(this.#pending === undefined ? [range] : [this.#pending, range]);
+      const pieces = this.#collect(
+        this.pendingInvalidation === undefined ? [range] : [this.pendingInvalidation, range],
+      );
       invalidated = pieces.length > 1 ? this.#sync() : [];
-      this.#pending = pieces[pieces.length - 1];
-      this.#quarantined += removedTables;
+      this.pendingInvalidation = pieces[pieces.length - 1];
+      this.quarantinedTableCount += removedTables;
     }
     return { op, removedBytes: end - iova, invalidated };
   }
 
   #sync(): readonly Range[] {
-    const invalidated = this.#pending === undefined ? [] : [this.#pending];
-    this.#pending = undefined;
-    this.#quarantined = 0;
+    const invalidated = this.pendingInvalidation === undefined ? [] : [this.pendingInvalidation];
+    this.pendingInvalidation = undefined;
+    this.quarantinedTableCount = 0;
     return invalidated;
   }
 
@@ -322,7 +300,7 @@ export class Reference {
     if (this.#rangeCode(iova, 1n) !== "OK") return "IOVA_OUT_OF_RANGE";
     const leaf = this.#leaves.at(iova);
     if (leaf === undefined) return "NOT_MAPPED";
-    this.#dirty.add(leaf.iova);
+    this.dirty.add(leaf.iova);
     return "OK";
   }
 
@@ -332,31 +310,29 @@ export class Reference {
     const end = iova + length;
     // An entry that begins before the range may stick into it.
     const start = this.#leaves.at(iova)?.iova ?? iova;
-    const written = ascending([...this.#dirty].filter((entry) => entry >= start && entry < end));
+    const written = ascending([...this.dirty].filter((entry) => entry >= start && entry < end));
     const leaves = written.flatMap((first) => this.#leaves.at(first) ?? []);
     const entries = leaves.map((leaf): Range => [leaf.iova, endOf(leaf) - 1n]);
     const dirty = entries.map(([first, last]) => {
       const from = clear ? first : larger(first, iova);
       return { iova: from, length: (clear ? last + 1n : smaller(last + 1n, end)) - from };
     });
-    for (const [first] of entries) if (clear) this.#dirty.delete(first);
-    const invalidated =
-      this.configuration.gather === "queued"
-        ? entries.slice(0, 1).map(() => EVERYTHING)
-        : this.#collect(entries);
-    return { op: "readAndClearDirty", code, dirty, invalidated: clear ? invalidated : [] };
+    for (const [first] of entries) if (clear) this.dirty.delete(first);
+    const isAll = clear && entries.length > 0 && this.configuration.gather === "queued";
+    const invalidated = isAll ? [EVERYTHING] : this.#collect(clear ? entries : []);
+    return { op: "readAndClearDirty", code, dirty, invalidated };
   }
 
   #entries(iova: bigint, length: bigint): EntryFacts[] {
     const entries: EntryFacts[] = [];
     if (length === 0n || iova + length - 1n > LAST_ADDRESS) return entries;
-    for (const run of this.#leaves.touching(iova, iova + length)) {
+    for (const run of this.runs) {
       const size = BigInt(run.sizeLg2);
       const from = run.iova < iova ? (iova - run.iova) >> size : 0n;
       for (let i = from; i < run.count && run.iova + (i << size) < iova + length; i++) {
         const { iova: start, pa, sizeLg2, prot } = slice(run, i, 1n);
         const { read, write } = permissionsOf(prot);
-        entries.push({ iova: start, sizeLg2, pa, read, write, dirty: this.#dirty.has(start) });
+        entries.push({ iova: start, sizeLg2, pa, read, write, dirty: this.dirty.has(start) });
       }
     }
     return entries;

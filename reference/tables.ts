@@ -52,7 +52,7 @@ export class Tables {
 
   /** Whether the table of this level that spans the address is alive. */
   has(level: number, iova: bigint): boolean {
-    return this.#levels[level].has(this.#prefix(level, iova));
+    return this.#levels[level]?.has(this.#prefix(level, iova)) ?? false;
   }
 
   add(level: number, iova: bigint): void {
@@ -70,10 +70,10 @@ export class Tables {
       // A range that holds no whole table of this level holds none of the levels above.
       if (from >= to) break;
       const prefixes = this.#levels[level];
-      const inside = (prefix: bigint) => prefix >= from && prefix < to;
       // Either count through the range or look through the set, whichever is less.
-      const few = to - from < BigInt(prefixes.size);
-      for (const prefix of few ? countUp(from, to) : ascending([...prefixes].filter(inside))) {
+      const isFew = to - from < BigInt(prefixes.size);
+      const inside = () => [...prefixes].filter((prefix) => prefix >= from && prefix < to);
+      for (const prefix of isFew ? countUp(from, to) : ascending(inside())) {
         if (prefixes.delete(prefix)) removed.push({ level, iova: first - low + (prefix << lg2) });
       }
     }
@@ -85,10 +85,7 @@ export class Tables {
   }
 }
 
-function* countUp(from: bigint, to: bigint): Iterable<bigint> {
-  for (let n = from; n < to; n++) yield n;
-}
+const countUp = (from: bigint, to: bigint) =>
+  Array.from({ length: Number(to - from) }, (_, n) => from + BigInt(n));
 
-export function ascending(values: Iterable<bigint>): bigint[] {
-  return [...values].sort((a, b) => (a < b ? -1 : 1));
-}
+export const ascending = (values: Iterable<bigint>) => [...values].sort((a, b) => (a < b ? -1 : 1));

@@ -314,7 +314,7 @@ export class MemoryTables {
         `hardware reaches the frame ${describeHex(address)}, which is not in use`,
       );
     }
-    if (!this.#reference.hasTable(level, va)) {
+    if (!this.#reference.tables.has(level, va)) {
       const what = `the table of level ${level} for ${describeAddress(va)} (frame ${describeHex(address)})`;
       this.#differences.add("I6", va, `${what} is alive; the reference has none there`);
     }
@@ -461,7 +461,7 @@ export class MemoryTables {
     const differLow = (low ^ bits.low) & ~bits.addressLow & ~bits.leafFreeLow;
     const differHigh = (high ^ bits.high) & ~bits.addressHigh;
     if ((differLow | differHigh) !== 0) this.#wrongBits("leaf", low, high, differLow, differHigh);
-    if ((low & bits.dirtyLow) !== 0 && !this.#reference.isDirty(joined(entryLow, entryHigh))) {
+    if ((low & bits.dirtyLow) !== 0 && !this.#reference.dirty.has(joined(entryLow, entryHigh))) {
       this.#differences.add(
         "I15",
         this.#va(),

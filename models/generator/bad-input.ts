@@ -56,7 +56,7 @@ export function spoiledRange(draws: Draws, space: Space, { iova, length }: Addre
     case 1:
       return { iova: iova + misalignment(draws, smallestLg2), length };
     case 2:
-      return { iova, length: length + misalignment(draws, smallestLg2) };
+      return { iova, length: smallest(length + misalignment(draws, smallestLg2), lastAddress) };
     case 3:
       return { iova: invalidAddress(draws, space), length };
     case 4: {

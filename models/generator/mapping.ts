@@ -40,8 +40,8 @@ const longestRampLg2 = 10;
 const tablesAtMost = 64;
 /** Items that one operation may write, now and then, when it fills tables, and usually: a contiguous leaf writes up to half a table. */
 const itemsAtMost = 4096;
-const itemsWhenFilling = 1100;
-const itemsUsually = 320;
+const itemsWhenFilling = 2048;
+const itemsUsually = 512;
 
 /** A map that deserves to succeed, though what is mapped may be in its way. */
 export function drawMap(draws: Draws, state: GeneratorState, space: Space): MapOperation {
