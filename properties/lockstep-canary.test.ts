@@ -59,6 +59,17 @@ class LostStore extends Canary {
   }
 }
 
+/** In the middle of a run of pages, where no probe of an edge looks. */
+class MiddlePageElsewhere extends Canary {
+  protected override spoil(operation: Driven, outcome: Outcome): Outcome {
+    const { stores, storeCount } = this.journal;
+    if (operation.op === "map" && outcome.op === "map" && outcome.mappedBytes >= 0x8000n) {
+      this.words[stores[storeCount >> 1] & -2] ^= 1 << 21;
+    }
+    return outcome;
+  }
+}
+
 class FrameLeaked extends Canary {
   protected override spoil(operation: Driven, outcome: Outcome): Outcome {
     if (operation.op === "unmap") this.memory.allocate(12);
@@ -204,6 +215,12 @@ const misbehaviours: readonly Misbehaviour[] = [
   { name: "lookup is off by one page", subject: LookupOffByOnePage, invariant: "I2" },
   { name: "a miss is address 0", subject: MissIsZero, invariant: "I2" },
   { name: "a store is lost", subject: LostStore, invariant: "I1", configuration: "x86-64/vtdfs-4l" },
+  {
+    name: "a page in the middle of a run goes elsewhere",
+    subject: MiddlePageElsewhere,
+    invariant: "I1",
+    configuration: "x86-64/vtdfs-5l-4konly",
+  },
   { name: "a frame leaks", subject: FrameLeaked, invariant: "I5" },
   { name: "the gather is a page too short", subject: GatherTooShort, invariant: "I11" },
   {

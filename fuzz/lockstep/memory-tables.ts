@@ -14,6 +14,7 @@ import {
   walkName,
 } from "./difference.js";
 import { ItemBits } from "./item-bits.js";
+import { ItemRun } from "./item-run.js";
 import type { ReferenceView } from "./reference-view.js";
 import { Spans } from "./spans.js";
 import type { Subject } from "./subject.js";
@@ -61,21 +62,8 @@ export class MemoryTables {
   /** The address of the item in hand. */
   #itemVaLow = 0;
   #itemVaHigh = 0;
-  /** The run of like items that the last checked one may have begun; see `#goesOn`. */
-  #nextItem = NO_ITEM;
-  #itemsLeft = 0;
-  #runIsHole = false;
-  #runLevel = 0;
-  #runVaLow = 0;
-  #runVaHigh = 0;
+  readonly #run: ItemRun;
   #removedInRun = 0;
-  #nextLow = 0;
-  #nextHigh = 0;
-  #strideLow = 0;
-  #strideHigh = 0;
-  #entryMask = 0;
-  /** How far an output address stands above its place in an item. */
-  readonly #addressShift: number;
   /** Items to look at again, whatever the stores say. */
   readonly #again: number[] = [];
 
@@ -98,10 +86,9 @@ export class MemoryTables {
     this.#itemWordsLg2 = configuration.format === "riscv32" ? 0 : 1;
     this.#granuleLg2 = itemSizeLg2(configuration, 0);
     this.#tableBitsLg2 = itemSizeLg2(configuration, 1) - this.#granuleLg2;
-    const isRiscv = configuration.format === "riscv64" || configuration.format === "riscv32";
-    this.#addressShift = isRiscv ? -2 : configuration.format === "amdv1-mock" ? 1 : 0;
     this.#inputLg2 = configuration.vaWidthLg2;
     this.#signBit = configuration.signExtended ? configuration.vaWidthLg2 - 1 : -1;
+    this.#run = new ItemRun(subject, view);
     const frames = this.#words.length >> FRAME_WORDS_LG2;
     this.#kinds = new Uint8Array(this.#words.length >> this.#itemWordsLg2);
     this.#levels = new Uint8Array(frames);
@@ -170,7 +157,6 @@ export class MemoryTables {
     const { incoherent } = this.#subject.configuration;
     const itemMask = -(1 << this.#itemWordsLg2);
     let before = -1;
-    this.#nextItem = NO_ITEM;
     for (let index = 0; index < storeCount; index++) {
       const word = stores[index];
       if (incoherent && journal.isUnclean(word)) this.#unclean(word);
@@ -183,87 +169,41 @@ export class MemoryTables {
   }
 
   #visit(item: number): void {
-    if (item === this.#nextItem && this.#goesOn(item)) return;
+    if (this.#run.goesOn(item) && this.#followRun(item)) return;
     this.#endRun();
     this.#check(item);
   }
 
-  /**
-   * Most items follow on the one before, which was decoded and compared: the same words inside a contiguous entry,
-   * else the address one page further, or empty as that one. False: this item must be looked at for itself.
-   */
-  #goesOn(item: number): boolean {
-    if (this.#itemsLeft === 0) return false;
-    const words = this.#words;
-    const low = words[item];
-    const high = this.#itemWordsLg2 === 1 ? words[item + 1] : 0;
+  /** An item that goes on as the run does, and its kind with it. False: it must be looked at for itself. */
+  #followRun(item: number): boolean {
     const index = item >> this.#itemWordsLg2;
     const kind = this.#kinds[index];
-    if (this.#runIsHole) {
-      if ((low | high) !== 0 || kind !== Kind.leaf) return false;
+    if (this.#run.isHole) {
+      if (kind !== Kind.leaf) return false;
       this.#kinds[index] = Kind.empty;
       this.leafItemCount--;
       this.#removedInRun++;
     } else {
-      if ((index & this.#entryMask) === 0) {
-        this.#nextLow = (this.#nextLow + this.#strideLow) | 0;
-        this.#nextHigh = (this.#nextHigh + this.#strideHigh + carryOf(this.#nextLow, this.#strideLow)) | 0;
-      }
-      if (low !== this.#nextLow || high !== this.#nextHigh) return false;
       if (kind === Kind.empty) this.leafItemCount++;
       this.#kinds[index] = Kind.leaf;
     }
-    this.#itemsLeft--;
-    this.#nextItem = item + (1 << this.#itemWordsLg2);
     return true;
-  }
-
-  /** After an item that is as the reference's run or hole around it wants: those behind it should go on so. */
-  #startRun(item: number, level: number, low: number, high: number): void {
-    const view = this.#view;
-    const itemLg2 = this.#granuleLg2 + this.#tableBitsLg2 * level;
-    const borrow = view.lastLow >>> 0 < this.#itemVaLow >>> 0 ? 1 : 0;
-    const behindLow = (view.lastLow - this.#itemVaLow) | 0;
-    const behindHigh = (view.lastHigh - this.#itemVaHigh - borrow) | 0;
-    const inRun =
-      itemLg2 < 32
-        ? behindHigh >>> itemLg2 !== 0
-          ? FRAME_WORDS
-          : (behindLow >>> itemLg2) | (behindHigh << (32 - itemLg2))
-        : behindHigh >>> (itemLg2 - 32);
-    const inTable = (FRAME_WORDS - 1 - (item & (FRAME_WORDS - 1))) >> this.#itemWordsLg2;
-    this.#itemsLeft = inRun >>> 0 < inTable ? inRun : inTable;
-    this.#nextItem = item + (1 << this.#itemWordsLg2);
-    this.#runIsHole = !view.mapped;
-    this.#runLevel = level;
-    this.#removedInRun = 0;
-    if (!view.mapped) {
-      this.#runVaLow = this.#itemVaLow;
-      this.#runVaHigh = this.#itemVaHigh;
-      return;
-    }
-    const strideLg2 = view.sizeLg2 + this.#addressShift;
-    this.#strideLow = shiftedLow(1, strideLg2);
-    this.#strideHigh = shiftedHigh(1, strideLg2);
-    this.#entryMask = (1 << (view.sizeLg2 - itemLg2)) - 1;
-    this.#nextLow = low;
-    this.#nextHigh = high;
   }
 
   /** What a run of emptied items took away, beyond its first. */
   #endRun(): void {
-    this.#nextItem = NO_ITEM;
+    const run = this.#run;
+    run.end();
     const count = this.#removedInRun;
     if (count === 0) return;
     this.#removedInRun = 0;
-    const level = this.#runLevel;
-    const itemLg2 = this.#granuleLg2 + this.#tableBitsLg2 * level;
+    const itemLg2 = this.#granuleLg2 + this.#tableBitsLg2 * run.level;
     const bytesLow = shiftedLow(count, itemLg2);
-    const endLow = ((this.#runVaLow | maskLow(itemLg2)) + bytesLow) | 0;
-    const endHigh =
-      ((this.#runVaHigh | maskHigh(itemLg2)) + shiftedHigh(count, itemLg2) + carryOf(endLow, bytesLow)) | 0;
-    this.removed.add(this.#runVaLow, this.#runVaHigh, endLow, endHigh);
-    this.removedLeafLevels |= 1 << level;
+    const endLow = ((run.vaLow | maskLow(itemLg2)) + bytesLow) | 0;
+    const carry = carryOf(endLow, bytesLow);
+    const endHigh = ((run.vaHigh | maskHigh(itemLg2)) + shiftedHigh(count, itemLg2) + carry) | 0;
+    this.removed.add(run.vaLow, run.vaHigh, endLow, endHigh);
+    this.removedLeafLevels |= 1 << run.level;
   }
 
   #unclean(word: number): void {
@@ -413,7 +353,7 @@ export class MemoryTables {
     const view = this.#view;
     view.find(this.#itemVaLow, this.#itemVaHigh);
     if (!view.mapped) {
-      this.#startRun(item, level, 0, 0);
+      this.#run.begin(item, level, this.#itemVaLow, this.#itemVaHigh);
       return;
     }
     const contiguous = view.sizeLg2 > this.#granuleLg2 + this.#tableBitsLg2 * level;
@@ -471,7 +411,7 @@ export class MemoryTables {
     if (this.#isBeyondInput(item, level)) {
       this.#differences.add("I14", this.#va(), `a leaf stands in an item that no input address reaches`);
     }
-    this.#startRun(item, level, low, high);
+    this.#run.begin(item, level, vaLow, vaHigh);
   }
 
   #checkPointer(item: number, level: number, low: number, high: number): void {
