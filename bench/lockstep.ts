@@ -3,11 +3,28 @@
  * agreed on, per second of one core. Kept apart from the rest, for it measures the project's own checking and not
  * what is shipped.
  */
+import { runUnit } from "../fuzz/lockstep/index.js";
+import { findConfiguration } from "../models/index.js";
 
 /** At least this many operations a second, on one core. */
 export const LOCKSTEP_BAR = 100_000;
 
-/** Checked operations per second, or undefined where there is no lockstep to measure. */
-export function measureLockstep(_milliseconds: number): number | undefined {
-  return undefined;
+/** AMDv1 with four levels. */
+const CONFIGURATION = "amdv1/top3-va64";
+
+/** Checked operations per second in units of the default mix, after one unit that warms up. */
+export function measureLockstep(milliseconds: number): number | undefined {
+  const configuration = findConfiguration(CONFIGURATION);
+  if (configuration === undefined) throw new Error(`there is no configuration ${CONFIGURATION}`);
+  const unitOf = (unit: number) => {
+    const { operations, finding } = runUnit({ configuration, seed: "bench", unit, mix: "default" });
+    if (finding !== undefined) throw new Error(`the lockstep found a violation of ${finding.invariant}`);
+    return operations;
+  };
+  unitOf(0);
+  const start = performance.now();
+  let operations = 0;
+  let unit = 1;
+  while (performance.now() - start < milliseconds) operations += unitOf(unit++);
+  return (operations * 1000) / (performance.now() - start);
 }

@@ -8,7 +8,7 @@ import { below } from "./engine/geometry.js";
 import { lookup } from "./engine/lookup.js";
 import { map } from "./engine/map.js";
 import { unmap } from "./engine/unmap.js";
-import { type ErrorCode, PageTableError, Status, statusCode } from "./errors.js";
+import { PageTableError, Status, statusCode } from "./errors.js";
 import { Gather, GatherPolicy, type InvalidateWords } from "./memory/gather.js";
 import { NO_FRAME, type TableMemory } from "./memory/table-memory.js";
 import { type CommonOptions, domainSettings, type GatherPolicyName } from "./options.js";
@@ -361,6 +361,3 @@ function badArgument(what: string, value: unknown): never {
 function hex(value: bigint): string {
   return `0x${value.toString(16)}`;
 }
-
-/** The type of a refusal's code, for `switch`. */
-export type { ErrorCode };

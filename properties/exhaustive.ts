@@ -1,5 +1,7 @@
 /** What the exhaustive runs of the formats have in common. */
+
 import test from "ava";
+import { LETTERS_AT_MOST } from "../fuzz/exhaustive/alphabet.js";
 import { alphabetOf, runExhaustive } from "../fuzz/exhaustive/index.js";
 import type { FormatName } from "../models/configuration.js";
 import { configurationName, configurationsOf } from "../models/configurations.js";
@@ -7,8 +9,6 @@ import type { Code } from "../models/operations.js";
 import { tracksDirty } from "./tracks-dirty.js";
 
 const DEPTH = 4;
-const LETTERS_AT_MOST = 40;
-
 const codesOfAll: readonly Code[] = [
   "OK",
   "NO_PERMISSION",

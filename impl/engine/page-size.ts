@@ -1,6 +1,5 @@
 /** Which page size comes next, and how often. */
-import { Status } from "../errors.js";
-import { offsetMaskHigh, offsetMaskLow, shiftRightLow, trailingZeros } from "./geometry.js";
+import { shiftRightLow, trailingZeros } from "./geometry.js";
 
 const HIGHEST_SIZE_LG2 = 63;
 
@@ -36,19 +35,6 @@ export function nextLargerSizeLg2(sizesLow: number, sizesHigh: number, sizeLg2: 
   const low = sizeLg2 < 31 ? sizesLow & (-2 << sizeLg2) : 0;
   const high = sizeLg2 < 32 ? sizesHigh : sizeLg2 < 63 ? sizesHigh & (-2 << (sizeLg2 - 32)) : 0;
   return trailingZeros(low, high);
-}
-
-/** Whether all of a mapping can be cut into allowed pages: their smallest divides addresses and length. */
-export function alignmentStatus(
-  sizesLow: number,
-  sizesHigh: number,
-  alignmentLow: number,
-  alignmentHigh: number,
-): Status {
-  const smallest = trailingZeros(sizesLow, sizesHigh);
-  if (smallest === 64) return Status.MISALIGNED;
-  const stray = (alignmentLow & offsetMaskLow(smallest)) | (alignmentHigh & offsetMaskHigh(smallest));
-  return stray === 0 ? Status.OK : Status.MISALIGNED;
 }
 
 /** `remaining >> sizeLg2`, or `limit` if that is less. Both words are unsigned. */
