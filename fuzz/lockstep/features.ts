@@ -53,7 +53,7 @@ export class Features {
     seen.add(0x10_0000 + answer * 4096 + moved * 256 + bucket(stores) * 16 + reference.topLevel);
     if (lockstep.removedLevels !== 0) seen.add(0x20_0000 + answer * 65536 + lockstep.removedLevels);
     if ("iova" in operation) {
-      const sizeLg2 = reference.translate(operation.iova)?.sizeLg2 ?? 0;
+      const sizeLg2 = lockstep.sizeLg2At(operation.iova);
       seen.add(0x400_0000 + (answer * 64 + sizeLg2) * 8 + reference.topLevel);
     }
   }
