@@ -63,8 +63,8 @@ export function runExhaustive(options: ExhaustiveOptions): ExhaustiveResult {
   return new Explorer(options).run();
 }
 
-/** Frames enough for every table of a tiny space, those that wait for a sync included. */
-const CAPACITY_BYTES = 1 << 17;
+/** Frames enough for every table of a tiny space, and for those that a program of this length leaves waiting for a sync. */
+const capacityBytesOf = (depth: number) => (16 + 4 * Math.max(0, depth - 4)) << 12;
 const PROGRESS_EVERY = 1000;
 
 class Explorer {
@@ -93,7 +93,8 @@ class Explorer {
     const { configuration } = options;
     this.#options = options;
     this.#alphabet = alphabetOf(configuration).map(({ operation }) => operation);
-    this.#createSubject = options.createSubject ?? ((of) => new PageTableSubject(of, CAPACITY_BYTES));
+    this.#createSubject =
+      options.createSubject ?? ((of) => new PageTableSubject(of, capacityBytesOf(options.depth)));
     this.#subject = this.#createSubject(configuration);
     this.#walker = createWalker(configuration, this.#memory());
     this.#keys = new StateKeys(configuration, this.#walker);
