@@ -171,6 +171,11 @@ function simplerForms(operation: Operation, pageBytes: bigint): Operation[] {
     if (pageSizes !== undefined) forms.push(unrestricted);
     for (const prot of simplerProts(operation.prot)) forms.push({ ...operation, prot });
     for (const pa of smallerAddresses(operation.pa, pageBytes)) forms.push({ ...operation, pa });
+    // What is left of it behind a cut, where only its end matters.
+    for (const length of smallerLengths(operation.length, pageBytes)) {
+      const cut = operation.length - length;
+      forms.push({ ...operation, iova: operation.iova + cut, pa: operation.pa + cut, length });
+    }
   }
   if ("length" in operation) {
     for (const length of smallerLengths(operation.length, pageBytes)) forms.push({ ...operation, length });
@@ -178,7 +183,18 @@ function simplerForms(operation: Operation, pageBytes: bigint): Operation[] {
   if ("iova" in operation) {
     for (const iova of smallerAddresses(operation.iova, pageBytes)) forms.push({ ...operation, iova });
   }
-  return forms;
+  const leavesAtMost = Math.max(LEAVES_AT_MOST, leavesAtLeast(operation));
+  return forms.filter((form) => leavesAtLeast(form) <= leavesAtMost);
+}
+
+/** A simpler request that needs many more leaves would not be simpler to run. */
+const LEAVES_AT_MOST = 4096;
+
+/** No page of a map is larger than the lowest bit in which its two addresses differ. */
+function leavesAtLeast(operation: Operation): number {
+  if (operation.op !== "map" || operation.iova === operation.pa) return 1;
+  const difference = operation.iova ^ operation.pa;
+  return Number(operation.length / (difference & -difference));
 }
 
 /** Without the memory types, then read and write, which is the plainest request, then one of the flags less. */
@@ -197,7 +213,9 @@ function simplerProts(prot: number): number[] {
 function smallerLengths(length: bigint, pageBytes: bigint): bigint[] {
   if (length <= pageBytes) return [];
   const pages = length / pageBytes;
-  return [pageBytes, pages * pageBytes, ((pages + 1n) / 2n) * pageBytes, (pages - 1n) * pageBytes].filter(
+  // Page by page only where that ends soon.
+  const oneLess = pages <= 64n ? [(pages - 1n) * pageBytes] : [];
+  return [pageBytes, pages * pageBytes, ((pages + 1n) / 2n) * pageBytes, ...oneLess].filter(
     (smaller, index, all) => smaller > 0n && smaller < length && all.indexOf(smaller) === index,
   );
 }

@@ -79,7 +79,7 @@ test("a map and the unmap that undoes it leave together", (t) => {
 });
 
 test("addresses move together, so that two requests that must touch still touch", (t) => {
-  const base = 0xffff_8123_4560_0000n;
+  const base = 0xffff_8123_4520_0000n;
   const touch = (operations: readonly Operation[]) => {
     const [first, second] = operations;
     if (operations.length !== 2 || first.op !== "map" || second.op !== "map") return false;
