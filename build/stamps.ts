@@ -20,7 +20,7 @@ interface Source {
 
 /** One line per format. */
 const SOURCES: readonly Source[] = [
-  { name: "amdv1", format: "amdv1", tiny: { tableBitsLg2: 2, topLevelMax: 2, vaWidthMaxLg2: 18 } },
+  { name: "amdv1", format: "amdv1", tiny: { tableBitsLg2: 2, topLevelMax: 3, vaWidthMaxLg2: 20 } },
   {
     name: "amdv1-mock",
     format: "amdv1",

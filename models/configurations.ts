@@ -130,6 +130,8 @@ const amdv1Configurations: readonly Configuration[] = [
   amdv1("tiny-3-levels", { ...tinySpace(2), growingTop: false, tableBase: bases.straddling }),
   // Begins with two levels and grows to three.
   amdv1("tiny-growing", { ...tinySpace(2), topLevel: 1 }),
+  // Grows by two levels at once, so that the second of them may be the one without memory.
+  amdv1("tiny-growing-twice", { ...tinySpace(3), topLevel: 1, gather: "no-gaps" }),
 ];
 
 const amdv1MockConfigurations: readonly Configuration[] = [
@@ -172,6 +174,7 @@ const x86Configurations: readonly Configuration[] = [
   x86("amdv2-4l-enc40", { vaWidthLg2: 47, encryptionBit: 40, tableBase: bases.below52Without40 }),
 
   x86("tiny-2-levels", tinySpace(1)),
+  x86("tiny-2-levels-queued-incoherent", { ...tinySpace(1), gather: "queued", incoherent: true }),
   x86("tiny-2-levels-signed", { ...tinySpace(1), signExtended: true }),
   x86("tiny-3-levels-signed", { ...tinySpace(2), signExtended: true, tableBase: bases.straddling }),
 ];
@@ -196,6 +199,7 @@ const vtdConfigurations: readonly Configuration[] = [
   vtd("4l-2mup", { pageSizes: mib2 | gib1 }),
 
   vtd("tiny-2-levels", tinySpace(1)),
+  vtd("tiny-2-levels-nogaps-incoherent", { ...tinySpace(1), gather: "no-gaps", incoherent: true }),
   vtd("tiny-3-levels", { ...tinySpace(2), tableBase: bases.straddling }),
 ];
 

@@ -24,7 +24,7 @@ const threeLevels = tiny("amdv1/tiny-3-levels");
 
 /** What the run says of an implementation. */
 function findingOf(configuration: Configuration, createSubject: (of: Configuration) => PageTableSubject) {
-  return runExhaustive({ configuration, depth: 4, createSubject }).finding;
+  return runExhaustive({ configuration, depth: 3, createSubject }).finding;
 }
 
 /** An implementation of which the answers, or the memory, are tampered with after each operation. */
@@ -114,6 +114,15 @@ interface Fault {
   readonly operations: number;
 }
 
+/** Does not tell its owner of what it stored last. */
+class ForgetsToClean extends Tampered {
+  tamper(_operation: Done, outcome: Outcome): Outcome {
+    const { journal } = this;
+    if (journal.storeCount > 0) journal.stored(journal.stores[journal.storeCount - 1], 0, 1);
+    return outcome;
+  }
+}
+
 const faults: readonly Fault[] = [
   { fault: ForgetsPrefix, invariant: "I4", operations: 2 },
   { fault: LosesDirt, invariant: "I15", operations: 3 },
@@ -128,6 +137,15 @@ test("an implementation without a fault passes", (t) => {
     findingOf(threeLevels, (of) => new Faultless(of)),
     undefined,
   );
+});
+
+test("an implementation that forgets to clean what it stored: found in 1 operation as I13", (t) => {
+  const finding = findingOf(
+    tiny("vtd-second-stage/tiny-2-levels-nogaps-incoherent"),
+    (of) => new ForgetsToClean(of),
+  );
+  t.is(finding?.difference.invariant, "I13");
+  t.is(finding?.operations.length, 1, finding?.report);
 });
 
 for (const { fault, invariant, operations } of faults) {
@@ -190,13 +208,16 @@ const mutants = [
   { name: "cleanEntry", body: "return;", says: "what is reported dirty stays dirty", operations: 3 },
   { name: "isDirty", body: "return false;", says: "nothing is ever dirty", operations: 2 },
   { name: "nextLargerSizeLg2", body: "return 64;", says: "pages do not grow within a table", operations: 1 },
+  { name: "giveBack", body: "return;", says: "the levels of a growth that failed leak", operations: 2 },
   { name: "reaches", body: "return true;", says: "the top does not grow for a high address", operations: 1 },
 ];
+
+const growth = ["giveBack", "reaches"];
 
 for (const { name, body, says, operations } of mutants) {
   test(`${name} as "${body}" (${says}): found in ${operations} operations`, async (t) => {
     const entry = await mutant(name, body);
-    const configuration = name === "reaches" ? tiny("amdv1/tiny-growing") : threeLevels;
+    const configuration = growth.includes(name) ? tiny("amdv1/tiny-growing-twice") : threeLevels;
     const finding = findingOf(configuration, (of) => mutantSubject(of, entry));
     t.is(finding?.operations.length, operations, finding?.report);
   });

@@ -4,7 +4,7 @@
  * shorter programs come first, a finding is as short as it can be.
  */
 import type { Configuration } from "../../models/configuration.js";
-import { describeOperation, formatProgram } from "../../models/index.js";
+import { describeHex, describeOperation, formatProgram } from "../../models/index.js";
 import type { Code, Operation, Outcome } from "../../models/operations.js";
 import { createWalker, type PhysicalMemory, type Walker } from "../../models/walkers/index.js";
 import { PageByPage, Reference } from "../../reference/index.js";
@@ -66,6 +66,7 @@ export function runExhaustive(options: ExhaustiveOptions): ExhaustiveResult {
 /** Frames enough for every table of a tiny space, and for those that a program of this length leaves waiting for a sync. */
 const capacityBytesOf = (depth: number) => (16 + 4 * Math.max(0, depth - 4)) << 12;
 const PROGRESS_EVERY = 1000;
+const FRAME_WORDS_LG2 = 10;
 
 class Explorer {
   readonly #options: ExhaustiveOptions;
@@ -173,8 +174,21 @@ class Explorer {
     if (complaint !== undefined) {
       differences.add("I3", undefined, `the two models disagree: ${complaint}`);
     }
+    if (this.#options.configuration.incoherent) this.#checkWrittenBack();
     this.#enter(this.#subject);
     return differences.take();
+  }
+
+  /** A walker that does not snoop sees every word of a table in use that this operation stored or handed out. */
+  #checkWrittenBack(): void {
+    const { journal, base } = this.#subject;
+    const stored = [...journal.stores.subarray(0, journal.storeCount), ...journal.allocations];
+    for (const word of stored) {
+      const frame = base + (BigInt(word >> FRAME_WORDS_LG2) << 12n);
+      if (!journal.isUnclean(word) || !this.#subject.isLive(frame)) continue;
+      const address = describeHex(base + BigInt(word * 4));
+      this.#differences.add("I13", undefined, `the word at ${address} was stored but not written back`);
+    }
   }
 
   #apply(operation: Operation): Outcome {
