@@ -3,7 +3,7 @@ import type { Configuration } from "../../models/configuration.js";
 import { minimise } from "../../models/index.js";
 import type { Operation, Outcome } from "../../models/operations.js";
 import type { Difference } from "./invariants.js";
-import { Lockstep } from "./lockstep.js";
+import { Lockstep, MemoryTooSmall } from "./lockstep.js";
 import type { MixName } from "./mixes.js";
 import type { Subject } from "./subject.js";
 
@@ -73,7 +73,7 @@ export interface ShrinkOptions {
 export function shrink(finding: Finding, options: ShrinkOptions = {}): Finding {
   const { configuration, invariant, operations } = finding;
   const { subjectOf, executions = EXECUTIONS_AT_MOST } = options;
-  const run = (program: readonly Operation[]) => runProgram(configuration, program, subjectOf).finding;
+  const run = (program: readonly Operation[]) => findingOf(configuration, program, subjectOf);
   if (run(operations)?.invariant !== invariant) return finding;
   const fails = (program: readonly Operation[]) => run(program)?.invariant === invariant;
   const pageBytes = configuration.format === "amdv1-mock" ? 0x800n : 0x1000n;
@@ -81,4 +81,18 @@ export function shrink(finding: Finding, options: ShrinkOptions = {}): Finding {
   const shrunk = run(smallest);
   if (shrunk === undefined) return finding;
   return { ...shrunk, shrunkFrom: finding.shrunkFrom ?? operations.length, unit: finding.unit };
+}
+
+/** A program that outgrows the memory shows nothing. */
+function findingOf(
+  configuration: Configuration,
+  program: readonly Operation[],
+  subjectOf: SubjectFactory | undefined,
+): Finding | undefined {
+  try {
+    return runProgram(configuration, program, subjectOf).finding;
+  } catch (error) {
+    if (error instanceof MemoryTooSmall) return undefined;
+    throw error;
+  }
 }

@@ -18,7 +18,7 @@ export {
 } from "./finding.js";
 export { type Difference, type Invariant, invariants } from "./invariants.js";
 export { Journal } from "./journal.js";
-export { Lockstep, type LockstepOptions } from "./lockstep.js";
+export { Lockstep, type LockstepOptions, MemoryTooSmall } from "./lockstep.js";
 export { type MixName, mixNames, mixOf } from "./mixes.js";
 export { describeOutcome } from "./outcomes.js";
 export { type Replay, replay } from "./replay.js";

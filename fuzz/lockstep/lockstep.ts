@@ -24,6 +24,11 @@ const WALKS_AFTER_GROWTH = 16;
 /** Stores that an operation may always make: a root, its levels, their marks. */
 const STORES_OF_A_PATH = 32;
 
+/** The program needs more tables than the subject's memory holds: nothing can be said of it. */
+export class MemoryTooSmall extends Error {
+  override readonly name = "MemoryTooSmall";
+}
+
 export interface LockstepOptions {
   /** What is judged; by default this project's implementation. */
   readonly subject?: Subject | undefined;
@@ -95,7 +100,10 @@ export class Lockstep {
     return this.#view.mapped ? this.#view.sizeLg2 : 0;
   }
 
-  /** Does one operation everywhere and compares; undefined when everyone agrees. */
+  /**
+   * Does one operation everywhere and compares; undefined when everyone agrees.
+   * @throws MemoryTooSmall
+   */
   step(operation: Operation): Difference | undefined {
     this.operations++;
     const { journal } = this.subject;
@@ -104,6 +112,7 @@ export class Lockstep {
     try {
       this.#stepUnguarded(operation);
     } catch (error) {
+      if (error instanceof MemoryTooSmall) throw error;
       const iova = "iova" in operation ? operation.iova : undefined;
       const invariant = error instanceof EndlessOperation ? "I17" : "I3";
       this.#differences.add(invariant, iova, `${operation.op} threw ${String(error)}`);
@@ -160,6 +169,7 @@ export class Lockstep {
       : [];
     const given = this.#apply(operation);
     this.outcome = given;
+    if (subject.isFull) throw new MemoryTooSmall(`${operation.op} took the last frame of the table memory`);
     const wanted = reference.apply(operation);
     this.#view.changed();
     compareOutcomes(operation, given, wanted, this.#differences);

@@ -45,6 +45,8 @@ export interface Subject {
   /** Frames in use, and frames that wait for an invalidation. */
   readonly liveFrames: number;
   readonly quarantinedFrames: number;
+  /** No frame is left in the window: a refusal for want of memory says nothing. */
+  readonly isFull: boolean;
   /** What is pending in the gather that stays open between operations. */
   readonly pendingInvalidation: Range | undefined;
   /** Whether the frame at this physical address is in use. */
@@ -102,6 +104,10 @@ export class PageTableSubject implements Subject {
 
   get quarantinedFrames(): number {
     return this.memory.quarantinedFrames;
+  }
+
+  get isFull(): boolean {
+    return (this.liveFrames + this.quarantinedFrames) * 1024 >= this.words.length;
   }
 
   get pendingInvalidation(): Range | undefined {

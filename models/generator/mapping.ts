@@ -240,9 +240,13 @@ function bounded(draws: Draws, space: Space, { sizesLg2, filling, iova, length }
   let leaves = filling ? leavesWhenFilling : leavesUsually;
   const isLong = length > times(leaves, sizesLg2[index]) && draws.below(16) === 0;
   if (isLong) leaves = leavesAtMost;
+  let whole = length;
   // Between sizes far apart, what leads up to a large page would be thousands of small ones.
   while (index > 0 && sizesLg2[index] - sizesLg2[index - 1] > longestRampLg2) {
-    if (trailingZeros(iova) >= sizesLg2[index]) return alignDown(length, sizesLg2[index]);
+    if (trailingZeros(iova) >= sizesLg2[index]) {
+      whole = alignDown(length, sizesLg2[index]);
+      break;
+    }
     index--;
   }
   const level = levelOf(space, sizesLg2[index]);
@@ -252,7 +256,7 @@ function bounded(draws: Draws, space: Space, { sizesLg2, filling, iova, length }
   const items = isLong ? itemsAtMost : filling ? itemsWhenFilling : itemsUsually;
   const cost = smallest(times(items, itemLg2), tables);
   return smallest(
-    length,
+    whole,
     larger(smallest(times(leaves, sizesLg2[index]), cost), powersOfTwo[sizesLg2[index]]),
   );
 }
