@@ -89,7 +89,7 @@ async function measureSubjects(subjects: readonly Subject[], effort: Effort): Pr
       rows: measured.map((one) => rowOf(one, native, aloneOf(one))),
       unit: unitOf(native),
       nativeMissing: native.missing,
-      lockstepPerSecond: measureLockstep(1000),
+      lockstepPerSecond: measureLockstep(3000),
     };
   } finally {
     native.close();

@@ -12,7 +12,7 @@ export const LOCKSTEP_BAR = 100_000;
 /** AMDv1 with four levels. */
 const CONFIGURATION = "amdv1/top3-va64";
 
-/** Checked operations per second in units of the default mix, after two units that warm up. */
+/** Checked operations per second in units of the default mix, after as long to warm up. */
 export function measureLockstep(milliseconds: number): number | undefined {
   const configuration = findConfiguration(CONFIGURATION);
   if (configuration === undefined) throw new Error(`there is no configuration ${CONFIGURATION}`);
@@ -21,15 +21,18 @@ export function measureLockstep(milliseconds: number): number | undefined {
     if (finding !== undefined) throw new Error(`the lockstep found a violation of ${finding.invariant}`);
     return operations;
   };
-  unitOf(0);
-  unitOf(1);
-  // Seconds of processor time, collector included: what neighbours on the machine take away is not the lockstep's.
-  const start = process.cpuUsage();
-  const spent = () => {
-    const { user, system } = process.cpuUsage(start);
-    return (user + system) / 1000;
+  let unit = 0;
+  const unitsFor = () => {
+    // Processor time, collector included: what neighbours on the machine take away is not the lockstep's.
+    const start = process.cpuUsage();
+    const spent = () => {
+      const { user, system } = process.cpuUsage(start);
+      return (user + system) / 1000;
+    };
+    let operations = 0;
+    while (spent() < milliseconds) operations += unitOf(unit++);
+    return (operations * 1000) / spent();
   };
-  let operations = 0;
-  for (let unit = 2; spent() < milliseconds; unit++) operations += unitOf(unit);
-  return (operations * 1000) / spent();
+  unitsFor();
+  return unitsFor();
 }

@@ -171,6 +171,7 @@ export class PageTable {
     const lastLow = (firstLow + beforeLow) | 0;
     const lastHigh = (firstHigh + beforeHigh + (lastLow >>> 0 < firstLow >>> 0 ? 1 : 0)) | 0;
     if (below(lastLow, lastHigh, firstLow, firstHigh)) return 0n;
+    if (gather !== undefined) this.#checkGather(gather);
     const into = gather ?? this.#ownGather;
     unmap(domain, firstLow, firstHigh, lastLow, lastHigh, into);
     if (!domain.resultAny) return 0n;
@@ -224,6 +225,7 @@ export class PageTable {
     checkRange(iova, lengthBytes);
     if (typeof onDirty !== "function") throw new PageTableError("INVALID_ARGUMENT", "onDirty: a function");
     const last = iova + lengthBytes - 1n;
+    if (options.gather !== undefined) this.#checkGather(options.gather);
     const into = options.gather ?? this.#ownGather;
     const status = readAndClearDirty(
       this.#domain,
@@ -276,6 +278,12 @@ export class PageTable {
     checkUint64("pageSizes", pageSizes);
     const { sizesLow, sizesHigh } = this.#domain.settings;
     this.#domain.allowSizes(sizesLow & lowOf(pageSizes), sizesHigh & highOf(pageSizes));
+  }
+
+  /** A gather of another memory would take frames that it cannot free. */
+  #checkGather(gather: unknown): void {
+    if (gather instanceof Gather && gather.isFor(this.memory)) return;
+    throw new PageTableError("INVALID_ARGUMENT", "gather: one that a table in the same memory created");
   }
 
   #rootAt(root: bigint): number {

@@ -185,6 +185,16 @@ test("frames cannot move to a gather of another memory", (t) => {
   t.true(gather.pending);
 });
 
+test("an unmap refuses what is no gather of its memory, and takes nothing away", (t) => {
+  const [one, other] = [example(), example()];
+  mapPages(one.table, 1n);
+  const refusal = { code: "INVALID_ARGUMENT" };
+  t.throws(() => one.table.unmap(PAGE, PAGE, other.table.createGather()), refusal);
+  t.throws(() => Reflect.apply(one.table.unmap, one.table, [PAGE, PAGE, {}]), refusal);
+  t.is(one.table.lookup(PAGE), PAGE);
+  t.is(one.table.unmap(PAGE, PAGE, one.table.createGather()), PAGE);
+});
+
 test("the last page of 64 bits is a range like any other", (t) => {
   const { table, invalidated } = example("no-gaps");
   const last = LAST - PAGE + 1n;

@@ -52,6 +52,11 @@ export class Gather {
     this.policy = policy;
   }
 
+  /** Whether frames of this memory can wait here. */
+  isFor(memory: TableMemory): boolean {
+    return this.#memory === memory;
+  }
+
   /** Adds an inclusive range. Frames that were taken out of use in it follow, by `takeFrames`. */
   add(
     firstLow: number,
