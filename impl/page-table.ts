@@ -142,11 +142,14 @@ export class PageTable {
     domain.mapFromLow = iovaLow;
     domain.mapFromHigh = iovaHigh;
     const gather = this.#mapGather;
-    const status = map(domain, iovaLow, iovaHigh, paLow, paHigh, lengthLow, lengthHigh, prot, gather);
-    domain.mapEndLow = domain.resultLow;
-    domain.mapEndHigh = domain.resultHigh;
-    if (pageSizes !== undefined) domain.allowSizes(domain.settings.sizesLow, domain.settings.sizesHigh);
-    return status;
+    try {
+      return map(domain, iovaLow, iovaHigh, paLow, paHigh, lengthLow, lengthHigh, prot, gather);
+    } finally {
+      // Also when the user's `invalidate` threw.
+      domain.mapEndLow = domain.resultLow;
+      domain.mapEndHigh = domain.resultHigh;
+      if (pageSizes !== undefined) domain.allowSizes(domain.settings.sizesLow, domain.settings.sizesHigh);
+    }
   }
 
   /**
@@ -227,24 +230,29 @@ export class PageTable {
     const last = iova + lengthBytes - 1n;
     if (options.gather !== undefined) this.#checkGather(options.gather);
     const into = options.gather ?? this.#ownGather;
-    const status = readAndClearDirty(
-      this.#domain,
-      this.#cursor,
-      lowOf(iova),
-      highOf(iova),
-      lowOf(last),
-      highOf(last),
-      options.clear ?? true,
-      rangeStatus(lengthBytes, last),
-      into,
-      {
-        dirty: (firstLow, firstHigh, lastLow, lastHigh) => {
-          const first = fromWords(firstLow, firstHigh);
-          onDirty(first, fromWords(lastLow, lastHigh) - first + 1n);
+    let status: Status;
+    try {
+      status = readAndClearDirty(
+        this.#domain,
+        this.#cursor,
+        lowOf(iova),
+        highOf(iova),
+        lowOf(last),
+        highOf(last),
+        options.clear ?? true,
+        rangeStatus(lengthBytes, last),
+        into,
+        {
+          dirty: (firstLow, firstHigh, lastLow, lastHigh) => {
+            const first = fromWords(firstLow, firstHigh);
+            onDirty(first, fromWords(lastLow, lastHigh) - first + 1n);
+          },
         },
-      },
-    );
-    if (options.gather === undefined) into.sync();
+      );
+    } finally {
+      // What was cleaned before `onDirty` threw must be invalidated, or later writes would go unseen.
+      if (options.gather === undefined) into.sync();
+    }
     if (status !== Status.OK) this.#fail(status, `dirty state of ${hex(iova)}`);
   }
 
