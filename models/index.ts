@@ -40,4 +40,5 @@ export {
   programVersion,
 } from "./operations-json.js";
 export { Random } from "./random.js";
+export { rootBitsLg2, type Shape, shapeOf } from "./shape.js";
 export * from "./walkers/index.js";

@@ -375,7 +375,7 @@ const mask = (...ranges: readonly (readonly [high: number, low: number])[]) =>
   ranges.reduce((all, [high, low]) => all | ((2n << BigInt(high)) - (1n << BigInt(low))), 0n);
 
 /** The bits that hardware ignores, by the manuals, in a leaf and in a table pointer. */
-const softwareBits: Readonly<Record<FormatName, { readonly leaf: bigint; readonly pointer: bigint }>> = {
+const softwareBits: Readonly<Record<string, { readonly leaf: bigint; readonly pointer: bigint }>> = {
   amdv1: { leaf: mask([4, 1], [8, 7], [63, 63]), pointer: mask([4, 1], [8, 6], [63, 63]) },
   "amdv1-mock": { leaf: mask([4, 1], [8, 7], [63, 63]), pointer: mask([4, 1], [8, 6], [63, 63]) },
   "x86-64": { leaf: mask([9, 9], [11, 11], [62, 52]), pointer: mask([9, 9], [11, 11], [62, 52]) },

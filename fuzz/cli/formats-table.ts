@@ -42,7 +42,7 @@ const SPECIAL = [
 ] as const;
 
 /** What the recordings call each format. */
-const RECORDED_AS: Readonly<Record<FormatName, string>> = {
+const RECORDED_AS: Readonly<Partial<Record<FormatName, string>>> = {
   amdv1: "amdv1-",
   "amdv1-mock": "amdv1_mock-",
   "x86-64": "x86_64-",
@@ -56,13 +56,15 @@ interface AnyEntry {
   create(options: CommonOptions): PageTable;
 }
 
+const entries: Readonly<Record<string, AnyEntry>> = observed;
+
 /** The facts of every format. `vectorFiles` are the recordings that are there. */
 export function formatFacts(vectorFiles: readonly string[]): readonly FormatFacts[] {
   return formatNames.map((format) => factsOf(format, vectorFiles));
 }
 
 function factsOf(format: FormatName, vectorFiles: readonly string[]): FormatFacts {
-  const entry: AnyEntry = observed[format];
+  const entry: AnyEntry = entries[format];
   const configurations = configurationsOf(format);
   const options = SPECIAL.filter((option) => creates(entry, { [option]: undefined }) !== undefined);
   const tables = tablesOf(entry, options);
@@ -76,7 +78,7 @@ function factsOf(format: FormatName, vectorFiles: readonly string[]): FormatFact
     options,
     walker: createWalker(configurations[0], new SparseMemory()).constructor.name,
     configurations: configurations.map(({ name }) => name),
-    vectors: vectorFiles.filter((file) => basename(file).startsWith(RECORDED_AS[format])).length,
+    vectors: vectorFiles.filter((file) => basename(file).startsWith(RECORDED_AS[format] ?? "none")).length,
   };
 }
 

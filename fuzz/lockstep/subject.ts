@@ -11,10 +11,11 @@ import {
   TableMemory,
 } from "../../impl/index.js";
 import { observed } from "../../impl/observed.js";
-import type { Configuration, FormatName } from "../../models/configuration.js";
+import type { Configuration } from "../../models/configuration.js";
 import type { Code, EntryFacts, Operation, Outcome, Range } from "../../models/operations.js";
 import type { PhysicalMemory } from "../../models/walkers/index.js";
 import { Journal } from "./journal.js";
+import { stampName } from "./stamp-name.js";
 import { tinyObserved } from "./tiny-stamps.js";
 import { highWord, joined, lowWord } from "./words.js";
 
@@ -260,13 +261,16 @@ function createTable(configuration: Configuration, memory: TableMemory, journal:
     case "riscv32":
       // The architecture has one width; a tiny geometry has two.
       return create(configuration.tiny === undefined ? {} : { vaWidthLg2 });
+    default:
+      throw new RangeError(`${configuration.format} is not there yet`);
   }
 }
 
-const entries: Readonly<Record<FormatName, FormatEntry<CommonOptions>>> = observed;
+const entries: Readonly<Record<string, FormatEntry<CommonOptions>>> = observed;
 
-function entryOf({ format, tiny }: Configuration): FormatEntry<CommonOptions> {
-  return tiny === undefined ? entries[format] : tinyObserved[format];
+function entryOf(configuration: Configuration): FormatEntry<CommonOptions> {
+  const stamp = stampName(configuration);
+  return configuration.tiny === undefined ? entries[stamp] : tinyObserved[stamp];
 }
 
 function refusalOf(attempt: () => void): Code {

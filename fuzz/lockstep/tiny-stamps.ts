@@ -7,10 +7,9 @@ import * as riscv32 from "../../impl/stamps/riscv32-tiny.observed.stamp.js";
 import * as riscv64 from "../../impl/stamps/riscv64-tiny.observed.stamp.js";
 import * as vtdSecondStage from "../../impl/stamps/vtd-second-stage-tiny.observed.stamp.js";
 import * as x86_64 from "../../impl/stamps/x86-64-tiny.observed.stamp.js";
-import type { FormatName } from "../../models/configuration.js";
 
-/** The formats by name, each with tables of four items. */
-export const tinyObserved: Readonly<Record<FormatName, FormatEntry<CommonOptions>>> = {
+/** The stamps by name, each with tables of four items. */
+export const tinyObserved: Readonly<Record<string, FormatEntry<CommonOptions>>> = {
   amdv1: formatEntry("amdv1-tiny", amdv1),
   "amdv1-mock": formatEntry("amdv1-mock-tiny", amdv1Mock),
   "x86-64": formatEntry("x86-64-tiny", x86_64),

@@ -25,5 +25,7 @@ export function createWalker(
     case "riscv64":
     case "riscv32":
       return new RiscvWalker(configuration, memory, options);
+    default:
+      throw new RangeError(`${configuration.format} has no walker yet`);
   }
 }
