@@ -1,5 +1,6 @@
 /** Tables assembled item by item, and what a walker sees in them, for the walkers' own tests. */
 import type { Configuration, FormatName } from "../models/configuration.js";
+import { shapeOf } from "../models/shape.js";
 import {
   createWalker,
   SparseMemory,
@@ -55,10 +56,13 @@ export class HandMadeTables {
   readonly memory = new SparseMemory();
   readonly walker: Walker;
   private readonly itemBytes: bigint;
+  private readonly tableBytes: number;
 
   constructor(configuration: Configuration, options: WalkerOptions = {}) {
     this.walker = createWalker(configuration, this.memory, options);
-    this.itemBytes = configuration.format === "riscv32" ? 4n : 8n;
+    const { itemBytesLg2, tableBitsLg2 } = shapeOf(configuration);
+    this.itemBytes = 1n << BigInt(itemBytesLg2);
+    this.tableBytes = 2 ** (itemBytesLg2 + tableBitsLg2);
   }
 
   root(address: bigint, mode: number): this {
@@ -66,9 +70,9 @@ export class HandMadeTables {
     return this;
   }
 
-  /** A table at this address with these items, the others 0. */
-  table(address: bigint, items: Readonly<Record<number, bigint>>): this {
-    this.memory.addFrame(address);
+  /** A table at this address with these items, the others 0; a root may have another size than the other tables. */
+  table(address: bigint, items: Readonly<Record<number, bigint>>, bytes = this.tableBytes): this {
+    for (let offset = 0; offset < bytes; offset += 4096) this.memory.addFrame(address + BigInt(offset));
     for (const [index, word] of Object.entries(items)) {
       const itemAddress = address + BigInt(index) * this.itemBytes;
       if (this.itemBytes === 8n) this.memory.write64(itemAddress, word);

@@ -1,4 +1,5 @@
 import type { Configuration } from "../configuration.js";
+import { shapeOf } from "../shape.js";
 import { createWalker } from "./create-walker.js";
 import { walkResultName } from "./walk-result-name.js";
 import { type PhysicalMemory, type Walker, WalkResult, type WalkResultCode } from "./walker.js";
@@ -37,7 +38,7 @@ export function explainWalk(
   walker.setRoot(lowWord(root.address), highWord(root.address), root.mode);
   const result = walker.walk(lowWord(va), highWord(va));
 
-  const digits = configuration.format === "riscv32" ? 8 : 16;
+  const digits = shapeOf(configuration).itemBytesLg2 === 2 ? 8 : 16;
   const lines = [`walk of ${hex(va)} from root ${hex(root.address)}, mode ${root.mode}`];
   for (const [step, item] of items.entries()) {
     const meaning = step < items.length - 1 ? "table" : lastItemMeaning(result);

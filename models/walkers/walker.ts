@@ -38,6 +38,8 @@ export const WalkResult = {
   OutsideMemory: 10,
   /** The root record itself is illegal. */
   IllegalRoot: 11,
+  /** The output address of a leaf, or the address of a table, is beyond the configured size (ARM). */
+  AddressSize: 12,
 } as const;
 
 export type WalkResultCode = (typeof WalkResult)[keyof typeof WalkResult];
@@ -50,7 +52,8 @@ export interface Walker {
   /**
    * What the device table or control register says: the root table's physical address and the mode field as the
    * architecture encodes it (AMDv1: Mode 1..6; x86-64: the number of levels, 4 or 5; VT-d: AGAW 1..3; RISC-V:
-   * the MODE field).
+   * the MODE field; ARM stage 1: TnSZ; ARM stage 2: T0SZ | SL0 << 6 | SL2 << 8; Mali: 3; ARM short: TTBCR.N;
+   * DART: the number of levels).
    */
   setRoot(rootLow: number, rootHigh: number, mode: number): void;
   /** Translates the address; the fields below are valid until the next walk. */
