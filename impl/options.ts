@@ -4,15 +4,21 @@ import { levelLg2, tableWindowBytes } from "./engine/geometry.js";
 import { type ErrorCode, PageTableError } from "./errors.js";
 import { TableMemory } from "./memory/table-memory.js";
 import {
+  conflictOf,
   features,
+  frameLg2,
   growsTop,
   incoherent,
   name,
   oaWidthMaxLg2,
   offersSize,
+  rootLevelFor,
+  tableReachLg2,
   topLevelMax,
   topLevelMin,
+  upperHalf,
   vaWidthMaxLg2,
+  wideRoot,
 } from "./stamp/format.js";
 import { fromWords, highOf, isUint64, lowOf } from "./words.js";
 
@@ -108,6 +114,7 @@ interface AnyOptions extends CommonOptions {
   readonly topLevel?: number | undefined;
   readonly vaWidthLg2?: number | undefined;
   readonly signExtended?: boolean | undefined;
+  readonly upperHalf?: boolean | undefined;
   readonly encryptionBit?: number | undefined;
   readonly incoherent?: Clean | undefined;
 }
@@ -118,8 +125,9 @@ const COMMON = ["memory", "oaWidthLg2", "pageSizes", "gather", "invalidate"];
 export function optionNames(): readonly string[] {
   const names = [...COMMON, ...features.flags];
   if (topLevelMin < topLevelMax && !features.widthNamesTop) names.push("topLevel");
-  if (topLevelMin < topLevelMax || !features.widthNamesTop) names.push("vaWidthLg2");
+  if (topLevelMin < topLevelMax || !features.widthNamesTop || wideRoot) names.push("vaWidthLg2");
   if (features.signExtended) names.push("signExtended");
+  if (upperHalf) names.push("upperHalf");
   if (incoherent) names.push("incoherent");
   if (features.encryption) names.push("encryptionBit");
   return names;
@@ -129,24 +137,25 @@ export function optionNames(): readonly string[] {
 export function domainSettings(options: AnyOptions): { settings: DomainSettings; topLevel: number } {
   checkNames(options);
   if (!(options.memory instanceof TableMemory)) fail("INVALID_OPTION", "memory: a TableMemory");
-  if (options.memory.capacityBytes > tableWindowBytes) {
-    fail("INVALID_OPTION", `memory: at most ${tableWindowBytes} bytes for ${name}`);
-  }
   const signExtended = booleanOption(options, "signExtended", features.signExtended);
-  const topLevel = topLevelOf(options);
-  const vaWidthLg2 = vaWidthOf(options, topLevel, signExtended);
   const oaWidthLg2 = options.oaWidthLg2 ?? oaWidthMaxLg2;
   checkInteger("oaWidthLg2", oaWidthLg2, 1, oaWidthMaxLg2);
-  const limit = growsTop ? Math.max(topLevel, levelFor(vaWidthLg2)) : topLevel;
   const flags = flagsOf(options);
+  const topLevel = topLevelOf(options, oaWidthLg2, flags);
+  const vaWidthLg2 = vaWidthOf(options, topLevel, signExtended);
+  const conflict = conflictOf(vaWidthLg2, oaWidthLg2, flags, options.incoherent === undefined);
+  if (conflict !== "") fail("UNSUPPORTED_OPTION", conflict);
+  checkMemory(options.memory, flags);
+  const limit = growsTop ? Math.max(topLevel, rootLevelFor(vaWidthLg2, oaWidthLg2, flags)) : topLevel;
   const encryptionBit = options.encryptionBit;
   if (encryptionBit !== undefined) checkInteger("encryptionBit", encryptionBit, 32, 51);
-  const sizes = sizesOf(options, limit, Math.min(oaWidthLg2 - 1, encryptionBit ?? 63), flags);
+  const sizes = sizesOf(options, limit, oaWidthLg2, encryptionBit ?? 63, flags);
   const settings: DomainSettings = {
     memory: options.memory,
     vaWidthLg2,
     oaWidthLg2,
     signExtended,
+    upperHalf: upperHalf && booleanOption(options, "upperHalf", false),
     sizesLow: lowOf(sizes),
     sizesHigh: highOf(sizes),
     flags,
@@ -165,13 +174,17 @@ function checkNames(options: AnyOptions): void {
   }
 }
 
-function topLevelOf(options: AnyOptions): number {
+function topLevelOf(options: AnyOptions, oaWidthLg2: number, flags: number): number {
   const wanted = options.topLevel;
-  if (wanted === undefined) {
-    if (!features.widthNamesTop)
-      return Math.min(Math.max(topLevelMin, features.topLevelDefault), topLevelMax);
-    return levelFor(options.vaWidthLg2 ?? features.vaWidthDefaultLg2);
+  if (features.widthNamesTop) {
+    const width = options.vaWidthLg2 ?? features.vaWidthDefaultLg2;
+    checkInteger("vaWidthLg2", width, 1, vaWidthMaxLg2);
+    const level = rootLevelFor(width, oaWidthLg2, flags);
+    if (level < 0)
+      fail("INVALID_OPTION", `vaWidthLg2: no table has ${width} bits, for ${oaWidthLg2} bits of output`);
+    return level;
   }
+  if (wanted === undefined) return Math.min(Math.max(topLevelMin, features.topLevelDefault), topLevelMax);
   checkInteger("topLevel", wanted, 0, 7);
   if (wanted < topLevelMin || wanted > topLevelMax) {
     const code = features.topLevelIsValue ? "INVALID_OPTION" : "UNSUPPORTED_OPTION";
@@ -181,12 +194,10 @@ function topLevelOf(options: AnyOptions): number {
 }
 
 function vaWidthOf(options: AnyOptions, topLevel: number, signExtended: boolean): number {
+  if (features.widthNamesTop) return options.vaWidthLg2 ?? features.vaWidthDefaultLg2;
   const reach = Math.min(levelLg2(topLevel + 1), vaWidthMaxLg2);
   const width = options.vaWidthLg2 ?? (growsTop ? vaWidthMaxLg2 : reach);
   checkInteger("vaWidthLg2", width, 1, vaWidthMaxLg2);
-  if (features.widthNamesTop && (width !== reach || topLevel < topLevelMin)) {
-    fail("INVALID_OPTION", `vaWidthLg2: no table has ${width} bits`);
-  }
   if (width > reach && !growsTop) {
     fail("UNSUPPORTED_OPTION", `a top level of ${topLevel} covers ${reach} bits, not ${width}`);
   }
@@ -199,11 +210,18 @@ function vaWidthOf(options: AnyOptions, topLevel: number, signExtended: boolean)
   return width;
 }
 
-/** The lowest level whose table covers a width. */
-function levelFor(vaWidthLg2: number): number {
-  let level = 0;
-  while (level < topLevelMax && levelLg2(level + 1) < vaWidthLg2) level++;
-  return level;
+/** Whether every table can be pointed to, and the memory has frames that small. */
+function checkMemory(memory: TableMemory, flags: number): void {
+  if (memory.capacityBytes > tableWindowBytes) {
+    fail("INVALID_OPTION", `memory: at most ${tableWindowBytes} bytes for ${name}`);
+  }
+  const reachLg2 = tableReachLg2(flags);
+  if (memory.base + BigInt(memory.capacityBytes) > 1n << BigInt(reachLg2)) {
+    fail("INVALID_OPTION", `memory: ${name} reaches tables below 2^${reachLg2} only`);
+  }
+  if (memory.smallestFrameLg2 > frameLg2) {
+    fail("INVALID_OPTION", `memory: ${name} needs one with smallestFrameLg2 of at most ${frameLg2}`);
+  }
 }
 
 function flagsOf(options: AnyOptions): number {
@@ -220,8 +238,14 @@ function booleanOption(options: object, key: string, otherwise: boolean): boolea
   return value;
 }
 
-function sizesOf(options: AnyOptions, topLevel: number, largestLg2: number, flags: number): bigint {
-  const offered = offeredSizes(topLevel, largestLg2, flags);
+function sizesOf(
+  options: AnyOptions,
+  topLevel: number,
+  oaWidthLg2: number,
+  encryptionBit: number,
+  flags: number,
+): bigint {
+  const offered = offeredSizes(topLevel, oaWidthLg2, encryptionBit, flags);
   const allowed = options.pageSizes ?? offered;
   if (!isUint64(allowed)) return fail("INVALID_OPTION", "pageSizes: an unsigned 64-bit mask");
   if ((offered & allowed) === 0n) fail("INVALID_OPTION", "no page size is left that the format offers");
@@ -229,11 +253,12 @@ function sizesOf(options: AnyOptions, topLevel: number, largestLg2: number, flag
 }
 
 /** All sizes of the levels up to the top, up to the largest that an output address can hold. */
-function offeredSizes(topLevel: number, largestLg2: number, flags: number): bigint {
+function offeredSizes(topLevel: number, oaWidthLg2: number, encryptionBit: number, flags: number): bigint {
+  const largestLg2 = Math.min(oaWidthLg2 - 1, encryptionBit);
   let low = 0;
   let high = 0;
   for (let sizeLg2 = 0; sizeLg2 < levelLg2(topLevel + 1) && sizeLg2 <= largestLg2; sizeLg2++) {
-    if (!offersSize(sizeLg2, flags)) continue;
+    if (!offersSize(sizeLg2, flags, oaWidthLg2)) continue;
     if (sizeLg2 < 32) low |= 1 << sizeLg2;
     else high |= 1 << (sizeLg2 - 32);
   }

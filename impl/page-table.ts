@@ -9,10 +9,11 @@ import { lookup } from "./engine/lookup.js";
 import { map } from "./engine/map.js";
 import { unmap } from "./engine/unmap.js";
 import { PageTableError, Status, statusCode } from "./errors.js";
+import type { Registers } from "./formats/format.js";
 import { Gather, GatherPolicy, type InvalidateWords } from "./memory/gather.js";
 import { NO_FRAME, type TableMemory } from "./memory/table-memory.js";
 import { type CommonOptions, domainSettings, type GatherPolicyName } from "./options.js";
-import { granuleLg2, modeOf, name } from "./stamp/format.js";
+import { granuleLg2, modeOf, name, registersOf } from "./stamp/format.js";
 import { fromWords, highOf, isUint64, lowOf, pair, toWords } from "./words.js";
 
 /** One leaf entry. */
@@ -34,9 +35,11 @@ export interface Entry {
 export interface HardwareInfo {
   /** Physical address of the root table. */
   readonly root: bigint;
-  /** The mode field as the architecture encodes it: DTE.Mode, AGAW, satp.MODE; levels for x86-64. */
+  /** The mode field as the architecture encodes it: DTE.Mode, AGAW, satp.MODE, T0SZ; levels for x86-64. */
   readonly mode: number;
   readonly topLevel: number;
+  /** Every field of the registers or table entries that name the tables, as the manual calls them. */
+  readonly registers: Registers;
 }
 
 /** Where a table stands that exists already. */
@@ -88,7 +91,9 @@ export class PageTable {
     const mapPolicy = this.#policy === GatherPolicy.Queued ? GatherPolicy.Range : this.#policy;
     this.#mapGather = new Gather(this.memory, this.#invalidation, mapPolicy);
     this.#ownGather = new Gather(this.memory, this.#invalidation, this.#policy);
-    const root = existing === undefined ? this.#domain.allocateTable() : this.#rootAt(existing.root);
+    const frameLg2 = Math.max(this.#domain.rootFrameLg2(topLevel), this.memory.smallestFrameLg2);
+    const root =
+      existing === undefined ? this.#domain.allocateFrame(frameLg2) : this.#rootAt(existing.root, frameLg2);
     if (root === NO_FRAME) throw new PageTableError("OUT_OF_MEMORY", "no frame for the root");
     this.#domain.setTop(root, topLevel);
   }
@@ -198,9 +203,10 @@ export class PageTable {
     const last = iova + lengthBytes - 1n;
     if (lengthBytes === 0n || last >= ALL) return;
     const lowerLast = fromWords(~this.#domain.vaBeyondLow, ~this.#domain.vaBeyondHigh);
-    if (iova <= lowerLast) yield* this.#entriesBetween(iova, last < lowerLast ? last : lowerLast);
+    const isUpper = this.#domain.settings.upperHalf;
+    if (!isUpper && iova <= lowerLast) yield* this.#entriesBetween(iova, last < lowerLast ? last : lowerLast);
     const upperFirst = ALL - 1n - lowerLast;
-    if (this.#domain.signExtended && last >= upperFirst) {
+    if ((isUpper || this.#domain.signExtended) && last >= upperFirst) {
       yield* this.#entriesBetween(iova > upperFirst ? iova : upperFirst, last);
     }
   }
@@ -272,8 +278,12 @@ export class PageTable {
 
   hwInfo(): HardwareInfo {
     this.#checkAlive();
-    const topLevel = this.topLevel;
-    return { root: this.memory.addressOf(this.#domain.rootWord), mode: modeOf(topLevel), topLevel };
+    const { topLevel } = this;
+    const { vaWidthLg2, oaWidthLg2, flags, upperHalf, cleaner } = this.#domain.settings;
+    const root = this.memory.addressOf(this.#domain.rootWord);
+    const snoops = cleaner === undefined;
+    const tables = { root, topLevel, vaWidthLg2, oaWidthLg2, flags, upperHalf, snoops };
+    return { root, mode: modeOf(topLevel, vaWidthLg2), topLevel, registers: registersOf(tables) };
   }
 
   /** Frees every table. The hardware must have let go of them; the table cannot be used afterwards. */
@@ -294,10 +304,10 @@ export class PageTable {
     throw new PageTableError("INVALID_ARGUMENT", "gather: one that a table in the same memory created");
   }
 
-  #rootAt(root: bigint): number {
+  #rootAt(root: bigint, frameLg2: number): number {
     checkUint64("root", root);
     const offset = root - this.memory.base;
-    if (offset < 0n || offset >= BigInt(this.memory.capacityBytes) || (offset & 4095n) !== 0n) {
+    if (offset < 0n || offset >= BigInt(this.memory.capacityBytes) || BigInt.asUintN(frameLg2, root) !== 0n) {
       throw new PageTableError("INVALID_OPTION", `the root ${hex(root)} is not a frame of the table memory`);
     }
     return Number(offset >> 2n) | 0;

@@ -10,7 +10,6 @@ import * as riscv64 from "../impl/formats/riscv64.js";
 import * as vtdSecondStage from "../impl/formats/vtd-second-stage.js";
 import * as x86_64 from "../impl/formats/x86-64.js";
 import { PageTableError } from "../impl/index.js";
-import type { FormatName } from "../models/configuration.js";
 import { configurations } from "../models/configurations.js";
 import { createWalker, Pointer, SparseMemory } from "../models/walkers/index.js";
 import { levelOfSize, Reference } from "../reference/index.js";
@@ -176,8 +175,10 @@ for (const format of formats) {
     for (let level = 1; level <= format.topLevelMax; level++) {
       for (const address of addresses) {
         const [addressLow, addressHigh] = words(address);
-        const low = format.tableItemLow(addressLow, addressHigh, level);
-        const high = format.itemWords === 2 ? format.tableItemHigh(addressLow, addressHigh, 0) : 0;
+        const low = format.tableItemLow(addressLow, addressHigh, level, format.tableAttributesLow(0));
+        const attributesHigh = format.tableAttributesHigh(0, 0);
+        const high =
+          format.itemWords === 2 ? format.tableItemHigh(addressLow, addressHigh, attributesHigh) : 0;
         t.is(format.kindOf(low, level), 1, "a table");
         t.is(format.tableLow(low) | 0, addressLow);
         t.is(walker.inspect(level, low, high), Pointer);

@@ -2,7 +2,7 @@
 import { EntryKind } from "../formats/format.js";
 import { itemWords, kindOf } from "../stamp/format.js";
 import type { Domain } from "./domain.js";
-import { itemsPerTable } from "./geometry.js";
+import { itemsPerTable, itemWordsLg2 } from "./geometry.js";
 import { clearItem, itemBytes } from "./items.js";
 
 /**
@@ -30,9 +30,9 @@ function holdsNoLeaf(domain: Domain, table: number, level: number): boolean {
 }
 
 /** Takes a table and all tables below it out of use; returns the mask of their levels. */
-export function takeSubtree(domain: Domain, table: number, level: number): number {
+export function takeSubtree(domain: Domain, table: number, level: number, items = itemsPerTable): number {
   const words = domain.words;
-  const end = table + itemsPerTable * itemWords;
+  const end = table + (items << itemWordsLg2);
   let levels = 1 << level;
   for (let item = table; item < end; item += itemWords) {
     if (kindOf(words[item], level) === EntryKind.Table) {
@@ -45,7 +45,7 @@ export function takeSubtree(domain: Domain, table: number, level: number): numbe
 
 /** Takes every table out of use, the root included. The hardware must have let go of them. */
 export function destroy(domain: Domain): void {
-  takeSubtree(domain, domain.rootWord, domain.topLevel);
+  takeSubtree(domain, domain.rootWord, domain.topLevel, domain.topIndexMask + 1);
   const head = domain.freedHead;
   domain.freedHead = -1;
   domain.freedTail = -1;

@@ -102,10 +102,12 @@ export class Cursor {
 
   /** An entry is dirty if any of its items is; never, where the format's dirty bit tracks nothing. */
   get dirty(): boolean {
-    if (!tracksDirty) return false;
+    if (!tracksDirty || !this.domain.tracksDirty) return false;
     const words = this.domain.words;
     const end = this.item + this.itemsWords;
-    for (let item = this.item; item < end; item += itemWords) if (isDirty(words[item])) return true;
+    for (let item = this.item; item < end; item += itemWords) {
+      if (isDirty(words[item], words[item + itemWords - 1])) return true;
+    }
     return false;
   }
 
@@ -149,7 +151,7 @@ export class Cursor {
   /** Moves `next…` over the empty items that follow in the same table: none of them needs a walk of its own. */
   #skipEmpty(empty: number, lg2: number, indexMask: number): void {
     const words = this.domain.words;
-    const index = (empty >> itemWordsLg2) & itemMask;
+    const index = (empty >> itemWordsLg2) & indexMask;
     const last = empty + ((indexMask - index) << itemWordsLg2);
     let item = empty;
     while (item < last && isEmpty(words[item + itemWords])) item += itemWords;

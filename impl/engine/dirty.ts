@@ -30,7 +30,7 @@ export function readAndClearDirty(
   gather: Gather,
   out: DirtyWords,
 ): Status {
-  if (!tracksDirty) return Status.NOT_SUPPORTED;
+  if (!tracksDirty || !domain.tracksDirty) return Status.NOT_SUPPORTED;
   if (range !== Status.OK) return range;
   const inside = domain.inputRangeStatus(firstLow, firstHigh, lastLow, lastHigh);
   if (inside !== Status.OK) return inside;
@@ -62,7 +62,8 @@ function cleanEntry(domain: Domain, cursor: Cursor): void {
   const words = domain.words;
   const end = cursor.item + cursor.itemsWords;
   for (let item = cursor.item; item < end; item += itemWords) {
-    if (isDirty(words[item])) storeWord(domain, words, item, cleaned(words[item]));
+    const low = words[item];
+    if (isDirty(low, words[item + itemWords - 1])) storeWord(domain, words, item, cleaned(low));
   }
   if (domain.cleaner !== undefined) {
     domain.clean(cursor.item, cursor.itemsWords * 4);
@@ -71,12 +72,13 @@ function cleanEntry(domain: Domain, cursor: Cursor): void {
 
 /** Sets the dirty state of the one item that translates an address, as a device's write would. */
 export function setDirty(domain: Domain, cursor: Cursor, low: number, high: number): Status {
-  if (!tracksDirty) return Status.NOT_SUPPORTED;
+  if (!tracksDirty || !domain.tracksDirty) return Status.NOT_SUPPORTED;
   const inside = domain.inputRangeStatus(low, high, low, high);
   if (inside !== Status.OK) return inside;
   if (!cursor.seek(low, high, low, high)) return Status.NOT_MAPPED;
   const item = cursor.itemOf(low, high);
-  storeWord(domain, domain.words, item, dirtied(domain.words[item]));
+  const words = domain.words;
+  storeWord(domain, words, item, dirtied(words[item], words[item + itemWords - 1]));
   if (domain.cleaner !== undefined) domain.clean(item, itemBytes);
   return Status.OK;
 }

@@ -1,9 +1,21 @@
 import { Status } from "../errors.js";
 import type { Gather } from "../memory/gather.js";
 import { NO_FRAME, type TableMemory } from "../memory/table-memory.js";
-import { frameLg2 } from "../stamp/format.js";
+import {
+  dirtyFlag,
+  farPageLg2,
+  frameLg2,
+  itemWords,
+  rootFrameLg2,
+  tableAttributesHigh,
+  tableAttributesLow,
+  tableBitsLg2,
+  tracksDirty,
+  upperHalf,
+  wideRoot,
+} from "../stamp/format.js";
 import { publishTop } from "../stamp/variant.js";
-import { itemMask, levelLg2, tableWord, trailingZeros } from "./geometry.js";
+import { levelLg2, tableWord, trailingZeros } from "./geometry.js";
 
 /** What an incoherent domain tells its owner: these bytes must reach memory before anything else is stored. */
 export interface CleanWords {
@@ -16,6 +28,8 @@ export interface DomainSettings {
   readonly vaWidthLg2: number;
   readonly oaWidthLg2: number;
   readonly signExtended: boolean;
+  /** Input addresses have every bit from the width up set. */
+  readonly upperHalf: boolean;
   /** Allowed page sizes: bit n of the 64-bit mask for 2^n bytes. */
   readonly sizesLow: number;
   readonly sizesHigh: number;
@@ -43,6 +57,10 @@ export class Domain {
   readonly settings: DomainSettings;
   readonly flags: number;
   readonly encryptionHigh: number;
+  /** What every table item holds beside the address. */
+  readonly tableLowBits: number;
+  readonly tableHighBits: number;
+  readonly tracksDirty: boolean;
   readonly cleaner: CleanWords | undefined;
   /** Everything above the output width, and the encryption bit: these may not be set in a PA. */
   readonly paForbiddenLow: number;
@@ -53,6 +71,9 @@ export class Domain {
   /** The bits that are clear in every input address, or, where addresses are sign-extended, all clear or all set. */
   readonly vaBeyondLow: number;
   readonly vaBeyondHigh: number;
+  /** What those bits are in the tables of the upper half, and else 0. */
+  readonly vaUpperLow: number;
+  readonly vaUpperHigh: number;
   readonly signExtended: boolean;
 
   /** The page sizes of the running call, and the address bits below the smallest of them. */
@@ -60,6 +81,8 @@ export class Domain {
   sizesHigh = 0;
   strayLow = 0;
   strayHigh = 0;
+  /** Those sizes that reach from `2^pageReachLg2` on. */
+  farSizesLow = 0;
 
   /** Root and top level in one cell: the root's word index, with the level in its low bits. */
   top = -1;
@@ -76,6 +99,8 @@ export class Domain {
   /** The last input address of the running map. */
   lastLow = 0;
   lastHigh = 0;
+  /** Break before make: the item after those that the present run of a map wants. */
+  stretchEnd = 0;
   /** Why a step of the running map was refused. */
   refusal: Status = Status.OK;
 
@@ -103,11 +128,16 @@ export class Domain {
     this.baseLow = settings.memory.baseLow;
     this.flags = settings.flags;
     this.encryptionHigh = settings.encryptionHigh;
+    this.tableLowBits = tableAttributesLow(settings.flags);
+    this.tableHighBits = tableAttributesHigh(settings.flags, settings.encryptionHigh);
+    this.tracksDirty = tracksDirty && (settings.flags & dirtyFlag) === dirtyFlag;
     this.cleaner = settings.cleaner;
     this.signExtended = settings.signExtended;
     const vaBits = settings.signExtended ? settings.vaWidthLg2 - 1 : settings.vaWidthLg2;
     this.vaBeyondLow = ~lastOfWidthLow(vaBits);
     this.vaBeyondHigh = ~lastOfWidthHigh(vaBits);
+    this.vaUpperLow = settings.upperHalf ? this.vaBeyondLow : 0;
+    this.vaUpperHigh = settings.upperHalf ? this.vaBeyondHigh : 0;
     this.paForbiddenLow = ~lastOfWidthLow(settings.oaWidthLg2);
     this.paForbiddenHigh = ~lastOfWidthHigh(settings.oaWidthLg2) | settings.encryptionHigh;
     const lowestForbidden = trailingZeros(this.paForbiddenLow, this.paForbiddenHigh);
@@ -129,6 +159,7 @@ export class Domain {
     const smallest = trailingZeros(sizesLow, sizesHigh);
     this.sizesLow = sizesLow;
     this.sizesHigh = sizesHigh;
+    this.farSizesLow = sizesLow & ~lastOfWidthLow(farPageLg2(this.flags));
     this.strayLow = lastOfWidthLow(smallest);
     this.strayHigh = lastOfWidthHigh(smallest);
   }
@@ -136,19 +167,33 @@ export class Domain {
   /** Makes a table the root, in one store. */
   setTop(rootWord: number, level: number): void {
     const span = levelLg2(level + 1);
-    const width = this.settings.vaWidthLg2;
-    const indexBits = Math.min(width, span) - levelLg2(level);
-    this.topIndexMask = indexBits <= 0 ? 0 : ((1 << indexBits) - 1) & itemMask;
+    this.topIndexMask = (1 << this.rootBitsLg2(level)) - 1;
     const grows = level < this.settings.topLevelLimit;
     this.beyondTopLow = grows ? ~lastOfWidthLow(span) : 0;
     this.beyondTopHigh = grows ? ~lastOfWidthHigh(span) : 0;
     publishTop(this, rootWord | level);
   }
 
+  /** log2 of the items that a root of this level uses. */
+  rootBitsLg2(level: number): number {
+    const left = this.settings.vaWidthLg2 - levelLg2(level);
+    return wideRoot ? left : Math.min(left, tableBitsLg2);
+  }
+
+  /** log2 of the bytes of a root's frame. */
+  rootFrameLg2(level: number): number {
+    return Math.max(rootFrameLg2, this.rootBitsLg2(level) + itemWords + 1);
+  }
+
   /** A zeroed table, or NO_FRAME. */
   allocateTable(): number {
-    const table = this.memory.allocate(frameLg2);
-    if (table !== NO_FRAME && this.cleaner !== undefined) this.clean(table, 1 << frameLg2);
+    return this.allocateFrame(frameLg2);
+  }
+
+  /** A zeroed frame of a table or a root, or NO_FRAME. */
+  allocateFrame(lg2: number): number {
+    const table = this.memory.allocate(lg2);
+    if (table !== NO_FRAME && this.cleaner !== undefined) this.clean(table, 1 << lg2);
     return table;
   }
 
@@ -178,8 +223,19 @@ export class Domain {
     this.cleaner?.clean(this.memory.addressLow(word), this.memory.addressHigh(word), lengthBytes);
   }
 
+  /** Whether the bits above the input width are those of the half that these tables translate. */
+  isInHalf(low: number, high: number): boolean {
+    return (
+      (((low ^ this.vaUpperLow) & this.vaBeyondLow) | ((high ^ this.vaUpperHigh) & this.vaBeyondHigh)) === 0
+    );
+  }
+
   /** Whether the inclusive range, first not above last, is inside the input addresses. */
   inputRangeStatus(firstLow: number, firstHigh: number, lastLow: number, lastHigh: number): Status {
+    if (upperHalf) {
+      const isInside = this.isInHalf(firstLow, firstHigh) && this.isInHalf(lastLow, lastHigh);
+      return isInside ? Status.OK : Status.IOVA_OUT_OF_RANGE;
+    }
     if (((lastLow & this.vaBeyondLow) | (lastHigh & this.vaBeyondHigh)) === 0) return Status.OK;
     if (!this.signExtended) return Status.IOVA_OUT_OF_RANGE;
     const clear = (~firstLow & this.vaBeyondLow) | (~firstHigh & this.vaBeyondHigh);

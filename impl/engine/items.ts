@@ -1,5 +1,5 @@
 /** Storing items in the order that keeps every state in between harmless. */
-import { itemWords, markedClean, tableItemHigh, tableItemLow } from "../stamp/format.js";
+import { cleanMarkWord, itemWords, markedClean, tableItemHigh, tableItemLow } from "../stamp/format.js";
 import { storeWord } from "../stamp/variant.js";
 import type { Domain } from "./domain.js";
 
@@ -27,13 +27,16 @@ export function linkTable(
 ): void {
   const addressLow = domain.memory.addressLow(table);
   const addressHigh = domain.memory.addressHigh(table);
-  const low = tableItemLow(addressLow, addressHigh, level);
-  storeItem(domain, words, item, low, tableItemHigh(addressLow, addressHigh, domain.encryptionHigh));
-  if (domain.cleaner !== undefined) cleanTableItem(domain, words, item, low);
+  const low = tableItemLow(addressLow, addressHigh, level, domain.tableLowBits);
+  storeItem(domain, words, item, low, tableItemHigh(addressLow, addressHigh, domain.tableHighBits));
+  if (domain.cleaner !== undefined) cleanTableItem(domain, words, item);
 }
 
 /** Cleans a table item to memory and says so in the item, for whoever meets it next. */
-export function cleanTableItem(domain: Domain, words: Int32Array, item: number, low: number): void {
+export function cleanTableItem(domain: Domain, words: Int32Array, item: number): void {
   domain.clean(item, itemBytes);
-  storeWord(domain, words, item, markedClean(low));
+  const word = words[item + cleanMarkWord];
+  const marked = markedClean(word);
+  // Not every format has a bit for it.
+  if (marked !== word) storeWord(domain, words, item + cleanMarkWord, marked);
 }

@@ -1,5 +1,14 @@
 import { Status } from "../errors.js";
-import { contiguousLg2Of, growsTop, isEmpty, isTable, itemWords, oaHigh, oaLow } from "../stamp/format.js";
+import {
+  contiguousLg2Of,
+  growsTop,
+  isEmpty,
+  isTable,
+  itemWords,
+  oaHigh,
+  oaLow,
+  upperHalf,
+} from "../stamp/format.js";
 import { enterTable } from "../stamp/variant.js";
 import type { Domain } from "./domain.js";
 import {
@@ -23,7 +32,7 @@ export function beyondTop(domain: Domain, low: number, high: number): boolean {
  * never a number: physical address 0 is a legal answer.
  */
 export function lookup(domain: Domain, low: number, high: number): boolean {
-  if (((low & domain.vaBeyondLow) | (high & domain.vaBeyondHigh)) !== 0) {
+  if (upperHalf || ((low & domain.vaBeyondLow) | (high & domain.vaBeyondHigh)) !== 0) {
     if (domain.inputRangeStatus(low, high, low, high) !== Status.OK) return false;
   }
   if (growsTop && beyondTop(domain, low, high)) return false;

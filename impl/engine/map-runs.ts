@@ -10,6 +10,9 @@ import { EntryKind } from "../formats/format.js";
 import type { Gather } from "../memory/gather.js";
 import { NO_FRAME } from "../memory/table-memory.js";
 import {
+  addressLinearLg2,
+  breakBeforeMake,
+  cleanMarkWord,
   contiguous,
   granuleLg2,
   growsTop,
@@ -20,7 +23,9 @@ import {
   kindOf,
   leafHigh,
   leafLow,
+  pageReachLg2,
   tableBitsLg2,
+  wideRoot,
 } from "../stamp/format.js";
 import { enterTable } from "../stamp/variant.js";
 import type { Domain } from "./domain.js";
@@ -37,6 +42,7 @@ import {
   pageLow,
   shiftLeftHigh,
   shiftLeftLow,
+  shiftRightLow,
   tableWord,
 } from "./geometry.js";
 import { grow } from "./grow.js";
@@ -61,7 +67,8 @@ export function mapPage(
   const pageInLow = pageLow(iovaLow, iovaHigh);
   const table = descend(domain, pageInLow, pageHigh(iovaHigh), 0);
   if (table === NO_FRAME) return domain.refusal;
-  const item = itemOfPage(table, pageInLow, 0, 0, itemMask);
+  const indexMask = wideRoot && domain.topLevel === 0 ? domain.topIndexMask : itemMask;
+  const item = itemOfPage(table, pageInLow, 0, 0, indexMask);
   if (!isEmpty(words[item])) return Status.ADDRESS_IN_USE;
   const low = leafLow(paLow, paHigh, 0, 0, attributesLow);
   storeItem(domain, words, item, low, leafHigh(paLow, paHigh, 0, 0, attributesHigh));
@@ -93,7 +100,7 @@ export function mapRuns(
   let table = NO_FRAME;
   let tableLevel = -1;
   do {
-    const sizeLg2 = sizeAt(domain, iovaLow | paLow, iovaHigh | paHigh, remainingLow, remainingHigh);
+    const sizeLg2 = sizeAt(domain, iovaLow | paLow, iovaHigh | paHigh, paHigh, remainingLow, remainingHigh);
     const level = levelOfSize(sizeLg2);
     // The first leaf may need a level that the range alone did not.
     if (growsTop && level > domain.topLevel) {
@@ -110,7 +117,7 @@ export function mapRuns(
       tableLevel = level;
     }
     const contiguousLg2 = contiguous === "none" ? 0 : sizeLg2 - levelLg2(level);
-    const leaves = leavesOfRun(
+    const wanted = leavesOfRun(
       domain,
       itemInTable >> itemWordsLg2,
       level,
@@ -120,6 +127,8 @@ export function mapRuns(
       remainingLow,
       remainingHigh,
     );
+    if (breakBeforeMake) domain.stretchEnd = table + itemInTable + (wanted << (itemWordsLg2 + contiguousLg2));
+    const leaves = addressLinearLg2 < 64 ? leavesToCarry(paLow, paHigh, sizeLg2, wanted) : wanted;
     const done = storeLeaves(
       domain,
       table + itemInTable,
@@ -152,10 +161,13 @@ function sizeAt(
   domain: Domain,
   alignmentLow: number,
   alignmentHigh: number,
+  paHigh: number,
   remainingLow: number,
   remainingHigh: number,
 ): number {
-  const { sizesLow, sizesHigh } = domain;
+  const { sizesHigh } = domain;
+  const isFar = pageReachLg2 < 64 && paHigh >>> (pageReachLg2 - 32) !== 0;
+  const sizesLow = isFar ? domain.farSizesLow : domain.sizesLow;
   return largestSizeLg2(sizesLow, sizesHigh, alignmentLow, alignmentHigh, remainingLow, remainingHigh);
 }
 
@@ -170,9 +182,10 @@ function leavesOfRun(
   remainingLow: number,
   remainingHigh: number,
 ): number {
-  if (contiguous === "none") return wholePages(remainingLow, remainingHigh, sizeLg2, itemsPerTable - index);
+  const itemsOfTable = wideRoot && level === domain.topLevel ? domain.topIndexMask + 1 : itemsPerTable;
+  if (contiguous === "none") return wholePages(remainingLow, remainingHigh, sizeLg2, itemsOfTable - index);
   const lg2 = levelLg2(level);
-  let items = itemsPerTable - index;
+  let items = itemsOfTable - index;
   const next = nextLargerSizeLg2(domain.sizesLow, domain.sizesHigh, sizeLg2);
   if (next < lg2 + tableBitsLg2 && congruent(differenceLow, differenceHigh, next)) {
     const itemsOfNext = 1 << (next - lg2);
@@ -180,6 +193,13 @@ function leavesOfRun(
     if (until < items) items = until;
   }
   return wholePages(remainingLow, remainingHigh, sizeLg2, items >> (sizeLg2 - lg2));
+}
+
+/** Up to `wanted` leaves that all lie in one block of `2^addressLinearLg2` bytes, in which items count evenly. */
+function leavesToCarry(paLow: number, paHigh: number, sizeLg2: number, wanted: number): number {
+  const blockLg2 = Math.min(addressLinearLg2 - sizeLg2, 30);
+  const mask = (1 << blockLg2) - 1;
+  return Math.min(wanted, mask + 1 - (shiftRightLow(paLow, paHigh, sizeLg2) & mask));
 }
 
 /** Whether two addresses whose exclusive or is given agree modulo `2^lg2`. */
@@ -203,8 +223,8 @@ function descend(domain: Domain, pageInLow: number, pageInHigh: number, level: n
     } else {
       table = tableWord(itemLow, baseLow);
       enterTable(domain, table);
-      if (incoherent && domain.cleaner !== undefined && !isMarkedClean(itemLow)) {
-        cleanTableItem(domain, words, item, itemLow);
+      if (incoherent && domain.cleaner !== undefined && !isMarkedClean(words[item + cleanMarkWord])) {
+        cleanTableItem(domain, words, item);
       }
     }
   }

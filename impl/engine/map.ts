@@ -6,9 +6,17 @@
 import { Status } from "../errors.js";
 import { PROT_MASK, Prot } from "../formats/format.js";
 import type { Gather } from "../memory/gather.js";
-import { features, granuleLg2, growsTop, leafAttributesHigh, leafAttributesLow } from "../stamp/format.js";
+import {
+  farPageLg2,
+  features,
+  granuleLg2,
+  growsTop,
+  leafAttributesHigh,
+  leafAttributesLow,
+  pageReachLg2,
+} from "../stamp/format.js";
 import type { Domain } from "./domain.js";
-import { below, levelOfSize } from "./geometry.js";
+import { below, levelOfSize, offsetMaskLow } from "./geometry.js";
 import { grow } from "./grow.js";
 import { beyondTop } from "./lookup.js";
 import { mapPage, mapRuns } from "./map-runs.js";
@@ -101,12 +109,32 @@ function requestStatus(
   const strayLow = (iovaLow | paLow | lengthLow) & domain.strayLow;
   const strayHigh = (iovaHigh | paHigh | lengthHigh) & domain.strayHigh;
   if ((strayLow | strayHigh) !== 0) return Status.MISALIGNED;
+  const paLastLow = (paLow + beforeLow) | 0;
+  const paLastHigh = (paHigh + beforeHigh + (paLastLow >>> 0 < paLow >>> 0 ? 1 : 0)) | 0;
+  if (pageReachLg2 < 64 && !reachesFar(domain, iovaLow, paLow, paHigh, paLastLow, paLastHigh)) {
+    return Status.MISALIGNED;
+  }
   const inside = domain.inputRangeStatus(iovaLow, iovaHigh, lastLow, lastHigh);
   if (inside !== Status.OK) return inside;
   // The start has no forbidden bit. A range that leaves its block of the lowest such bit enters one where it is set.
-  const paLastLow = (paLow + beforeLow) | 0;
-  const paLastHigh = (paHigh + beforeHigh + (paLastLow >>> 0 < paLow >>> 0 ? 1 : 0)) | 0;
   const leavesLow = ((paLastLow ^ paLow) | beforeLow) & domain.paBlockLow;
   const leavesHigh = ((paLastHigh ^ paHigh) | beforeHigh) & domain.paBlockHigh;
   return (leavesLow | leavesHigh) === 0 ? Status.OK : Status.PA_OUT_OF_RANGE;
+}
+
+/** Whether what a range has from `2^pageReachLg2` on, which is 2^32 or more, is whole pages that reach there. */
+function reachesFar(
+  domain: Domain,
+  iovaLow: number,
+  paLow: number,
+  paHigh: number,
+  paLastLow: number,
+  paLastHigh: number,
+): boolean {
+  if (paLastHigh >>> (pageReachLg2 - 32) === 0) return true;
+  const farLg2 = farPageLg2(domain.flags);
+  if (domain.farSizesLow === 0) return false;
+  // From below the limit it comes to an address that is aligned if both differ by whole pages.
+  const start = paHigh >>> (pageReachLg2 - 32) === 0 ? iovaLow ^ paLow : iovaLow | paLow;
+  return ((start | (paLastLow + 1)) & offsetMaskLow(farLg2)) === 0;
 }

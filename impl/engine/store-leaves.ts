@@ -1,7 +1,15 @@
 /** Storing a run of leaf entries in one table. The loops stand alone so that each is compiled for itself. */
 import { EntryKind } from "../formats/format.js";
 import type { Gather } from "../memory/gather.js";
-import { addressShift, contiguous, incoherent, isEmpty, itemWords, kindOf } from "../stamp/format.js";
+import {
+  addressShift,
+  breakBeforeMake,
+  contiguous,
+  incoherent,
+  isEmpty,
+  itemWords,
+  kindOf,
+} from "../stamp/format.js";
 import { collectEmpty } from "./collect.js";
 import type { Domain } from "./domain.js";
 import {
@@ -38,7 +46,10 @@ export function storeLeaves(
     item = storeFree(domain, item, end, level, contiguousLg2, firstLow, firstHigh, passed) | 0;
     if (item >= end) break;
     const index = (item - first) >> itemWordsLg2;
-    if (!clearWay(domain, item, item + (1 << entryWordsLg2), level, index, iovaLow, iovaHigh, gather)) break;
+    const wayEnd = breakBeforeMake ? domain.stretchEnd : item + (1 << entryWordsLg2);
+    const clearEnd = clearWay(domain, item, wayEnd, level, index, iovaLow, iovaHigh, gather);
+    if (breakBeforeMake && gather.pending) forget(domain, index, level, iovaLow, iovaHigh, gather);
+    if (clearEnd < item + (1 << entryWordsLg2)) break;
   }
   // Incoherent domains: the leaves of one table are cleaned together.
   if (incoherent && item > first && domain.cleaner !== undefined) domain.clean(first, (item - first) * 4);
@@ -56,14 +67,18 @@ function storeFree(
   firstHigh: number,
   passed: number,
 ): number {
-  const strideLg2 = levelLg2(level) + addressShift + contiguousLg2;
+  const itemStrideLg2 = levelLg2(level) + addressShift;
+  const strideLg2 = itemStrideLg2 + contiguousLg2;
   const skipLow = shiftLeftLow(passed, strideLg2);
   const low = (firstLow + skipLow) | 0;
   // Only the address field can carry: what is below the stride is attributes, which the sum leaves alone.
   const carry = low >>> 0 < skipLow >>> 0 ? 1 : 0;
   const high = (firstHigh + shiftLeftHigh(passed, strideLg2) + carry) | 0;
   if (contiguous !== "none" && contiguousLg2 !== 0) {
-    return storeEntries(domain, first, end, itemWords << contiguousLg2, low, high, strideLg2);
+    const entryWords = itemWords << contiguousLg2;
+    return contiguous === "stepped"
+      ? storeSteppedEntries(domain, first, end, entryWords, low, high, itemStrideLg2)
+      : storeEntries(domain, first, end, entryWords, low, high, strideLg2);
   }
   return storeItems(
     domain,
@@ -152,7 +167,57 @@ function storeEntries(
   return item;
 }
 
-/** Clears the way for a leaf entry, item by item. False: something is mapped there. */
+/** The same for contiguous entries in which each item holds its own address. */
+function storeSteppedEntries(
+  domain: Domain,
+  first: number,
+  end: number,
+  entryWords: number,
+  firstLow: number,
+  firstHigh: number,
+  strideLg2: number,
+): number {
+  const words = domain.words;
+  const strideLow = shiftLeftLow(1, strideLg2);
+  const strideHigh = shiftLeftHigh(1, strideLg2);
+  let low = firstLow | 0;
+  let high = firstHigh | 0;
+  let item = first | 0;
+  while (item < end) {
+    const entryEnd = item + entryWords;
+    for (let at = item | 0; at < entryEnd; at += itemWords) {
+      if (!isEmpty(words[at])) return item;
+    }
+    for (; item < entryEnd; item += itemWords) {
+      storeItem(domain, words, item, low, high);
+      low = (low + strideLow) | 0;
+      high = (high + strideHigh + (low >>> 0 < strideLow >>> 0 ? 1 : 0)) | 0;
+    }
+  }
+  return item;
+}
+
+/**
+ * Break before make: what was removed must be forgotten by the hardware before leaves take its place. The callback
+ * may throw, so what was mapped until now is said before.
+ */
+function forget(
+  domain: Domain,
+  itemsFromStart: number,
+  level: number,
+  startLow: number,
+  startHigh: number,
+  gather: Gather,
+): void {
+  const doneLow = shiftLeftLow(itemsFromStart, levelLg2(level));
+  const low = (startLow + doneLow) | 0;
+  const carry = low >>> 0 < doneLow >>> 0 ? 1 : 0;
+  domain.resultLow = low;
+  domain.resultHigh = (startHigh + shiftLeftHigh(itemsFromStart, levelLg2(level)) + carry) | 0;
+  gather.sync();
+}
+
+/** Clears the way for leaves, item by item, and returns the item at which something is mapped, or the end. */
 function clearWay(
   domain: Domain,
   first: number,
@@ -162,13 +227,13 @@ function clearWay(
   startLow: number,
   startHigh: number,
   gather: Gather,
-): boolean {
+): number {
   let items = itemsFromStart;
   for (let item = first; item < end; item += itemWords, items++) {
     if (isEmpty(domain.words[item])) continue;
-    if (!removeEmptySubtree(domain, item, level, items, startLow, startHigh, gather)) return false;
+    if (!removeEmptySubtree(domain, item, level, items, startLow, startHigh, gather)) return item;
   }
-  return true;
+  return end;
 }
 
 /** Removes a table that holds no leaf, with all below it. False: something is mapped there. */

@@ -6,7 +6,14 @@
  * With a granule of 2 KiB the same source is the "mock" variant, which tests hosts whose page is not the table
  * granule: the address field then counts 2 KiB units.
  */
-import { EntryKind, type Format, type FormatFeatures, Prot } from "./format.js";
+import {
+  EntryKind,
+  type Format,
+  type FormatFeatures,
+  type NamedTables,
+  Prot,
+  type Registers,
+} from "./format.js";
 
 const PR = 1 << 0;
 const D = 1 << 6;
@@ -28,6 +35,9 @@ export const granuleLg2 = 12;
 export const itemWords = 2;
 export const tableBitsLg2 = 9;
 export const frameLg2 = 12;
+export const rootFrameLg2 = 12;
+export const wideRoot: boolean = false;
+export const upperHalf: boolean = false;
 export const topLevelMin = 1;
 export const topLevelMax = 5;
 export const leafLevelMax = 4;
@@ -36,9 +46,14 @@ export const oaWidthMaxLg2 = 52;
 export const contiguous: Format["contiguous"] = "identical";
 export const contiguousHigh = 0;
 export const addressShift: number = 12 - granuleLg2;
+export const addressLinearLg2 = 64;
+export const pageReachLg2 = 64;
+export const breakBeforeMake: boolean = false;
 export const tracksDirty = true;
+export const dirtyFlag = 0;
 export const growsTop: boolean = true;
 export const incoherent: boolean = false;
+export const cleanMarkWord: Format["cleanMarkWord"] = 0;
 export const features: FormatFeatures = {
   topLevelDefault: 2,
   topLevelIsValue: true,
@@ -114,7 +129,7 @@ export function executable(_low: number, _high: number): boolean {
 }
 
 /** Every power of two that the leaf levels hold, below 2^52, except 2^39 (an erratum forbids 512 GiB). */
-export function offersSize(sizeLg2: number, _flags: number): boolean {
+export function offersSize(sizeLg2: number, _flags: number, _oaWidthLg2: number): boolean {
   const end = granuleLg2 + (leafLevelMax + 1) * tableBitsLg2;
   return sizeLg2 >= granuleLg2 && sizeLg2 < end && sizeLg2 < oaWidthMaxLg2 && sizeLg2 !== 39;
 }
@@ -164,20 +179,33 @@ function sizeCodeZeroBit(level: number, contiguousLg2: number): number {
   return granuleLg2 + addressShift + level * tableBitsLg2 + contiguousLg2 - 1;
 }
 
-export function tableItemLow(addressLow: number, _addressHigh: number, level: number): number {
-  return (addressLow << addressShift) | (level << NEXT_LEVEL_SHIFT) | PR;
+export function tableAttributesLow(_flags: number): number {
+  return PR;
 }
 
-export function tableItemHigh(addressLow: number, addressHigh: number, encryptionHigh: number): number {
+export function tableAttributesHigh(_flags: number, encryptionHigh: number): number {
+  return encryptionHigh | IR | IW;
+}
+
+export function tableItemLow(
+  addressLow: number,
+  _addressHigh: number,
+  level: number,
+  attributes: number,
+): number {
+  return (addressLow << addressShift) | (level << NEXT_LEVEL_SHIFT) | attributes;
+}
+
+export function tableItemHigh(addressLow: number, addressHigh: number, attributes: number): number {
   const high = addressShift === 0 ? addressHigh : (addressHigh << 1) | (addressLow >>> 31);
-  return high | encryptionHigh | IR | IW;
+  return high | attributes;
 }
 
-export function isDirty(low: number): boolean {
+export function isDirty(low: number, _high: number): boolean {
   return (low & D) !== 0;
 }
 
-export function dirtied(low: number): number {
+export function dirtied(low: number, _high: number): number {
   return low | D;
 }
 
@@ -186,15 +214,42 @@ export function cleaned(low: number): number {
 }
 
 /** AMD's IOMMU snoops: there is nothing to mark. */
-export function isMarkedClean(_low: number): boolean {
+export function isMarkedClean(_word: number): boolean {
   return true;
 }
 
-export function markedClean(low: number): number {
-  return low;
+export function markedClean(word: number): number {
+  return word;
+}
+
+/** Any level covers some width; `topLevel` says which is wanted. */
+export function rootLevelFor(vaWidthLg2: number, _oaWidthLg2: number, _flags: number): number {
+  return Math.max(topLevelMin, Math.ceil((vaWidthLg2 - granuleLg2) / tableBitsLg2) - 1);
+}
+
+export function conflictOf(
+  _vaWidthLg2: number,
+  _oaWidthLg2: number,
+  _flags: number,
+  _snoops: boolean,
+): string {
+  return "";
+}
+
+export function farPageLg2(_flags: number): number {
+  return granuleLg2;
+}
+
+export function tableReachLg2(_flags: number): number {
+  return 52;
 }
 
 /** DTE.Mode: the number of levels. */
-export function modeOf(topLevel: number): number {
+export function modeOf(topLevel: number, _vaWidthLg2: number): number {
   return topLevel + 1;
+}
+
+/** DTE: Mode, Host Page Table Root Pointer (bits 51:12). */
+export function registersOf({ root, topLevel, vaWidthLg2 }: NamedTables): Registers {
+  return { mode: modeOf(topLevel, vaWidthLg2), hostPageTableRoot: root };
 }

@@ -22,8 +22,17 @@ export interface Format {
   readonly itemWords: number;
   /** Input address bits that one level decodes. */
   readonly tableBitsLg2: number;
-  /** log2 of the bytes of a table's frame. */
+  /** log2 of the bytes of a table's frame; the root's may be another (`wideRoot`). */
   readonly frameLg2: number;
+  /** log2 of the bytes of the smallest frame that a root may have. */
+  readonly rootFrameLg2: number;
+  /**
+   * The root decodes every input bit that the levels below it leave, be they more than a table's (concatenated
+   * tables, G-stage roots, tables named by several registers side by side) or fewer.
+   */
+  readonly wideRoot: boolean;
+  /** Offered: tables of the upper half, where address bits from the input width up are all ones. */
+  readonly upperHalf: boolean;
   readonly topLevelMin: number;
   readonly topLevelMax: number;
   /** The highest level that can hold leaves. */
@@ -36,7 +45,18 @@ export interface Format {
   readonly contiguousHigh: number;
   /** By how many bits the item's address field lies above the address that it stands for; may be negative. */
   readonly addressShift: number;
+  /**
+   * Adding to an item's address field carries as adding to the address does within blocks of `2^addressLinearLg2`
+   * bytes; runs of leaves are cut there. 64: everywhere.
+   */
+  readonly addressLinearLg2: number;
+  /** Output addresses from `2^pageReachLg2` on are for pages of `2^farPageLg2(flags)` bytes and more; 64: none are. */
+  readonly pageReachLg2: number;
+  /** The hardware may not see a live item change its size or kind: it must be invalid, and forgotten, between. */
+  readonly breakBeforeMake: boolean;
   readonly tracksDirty: boolean;
+  /** The bit of a domain's `flags` without which nothing is tracked; 0: it always is. */
+  readonly dirtyFlag: number;
   /** `topLevel` may be less than the input width needs, and grows while in use. */
   readonly growsTop: boolean;
   /** The option of a walker that does not snoop is offered. */
@@ -68,28 +88,61 @@ export interface Format {
   executable(low: number, high: number): boolean;
 
   /** Whether leaves of this size exist, given the domain's `flags`; the domain cuts the list at both widths. */
-  offersSize(sizeLg2: number, flags: number): boolean;
+  offersSize(sizeLg2: number, flags: number, oaWidthLg2: number): boolean;
   /** What `prot` contributes to a leaf's words; computed once per call. `encryptionHigh` is the C-bit or 0. */
   leafAttributesLow(prot: number, flags: number): number;
   leafAttributesHigh(prot: number, flags: number, encryptionHigh: number): number;
   /** The words of a leaf's (first) item. */
   leafLow(paLow: number, paHigh: number, level: number, contiguousLg2: number, attributes: number): number;
   leafHigh(paLow: number, paHigh: number, level: number, contiguousLg2: number, attributes: number): number;
+  /** What a domain's options contribute to every table item; computed once per domain. */
+  tableAttributesLow(flags: number): number;
+  tableAttributesHigh(flags: number, encryptionHigh: number): number;
   /** The words of an item of this level that points to a table at an address. */
-  tableItemLow(addressLow: number, addressHigh: number, level: number): number;
-  tableItemHigh(addressLow: number, addressHigh: number, encryptionHigh: number): number;
+  tableItemLow(addressLow: number, addressHigh: number, level: number, attributes: number): number;
+  tableItemHigh(addressLow: number, addressHigh: number, attributes: number): number;
 
-  isDirty(low: number): boolean;
-  dirtied(low: number): number;
+  /** Dirty state stands in the low word; whether hardware keeps it may be said in the high one. */
+  isDirty(low: number, high: number): boolean;
+  /** The low word as a device's write leaves it. */
+  dirtied(low: number, high: number): number;
   cleaned(low: number): number;
 
-  /** Incoherent tables: whether a table item says that it was cleaned to memory, and the item that says so. */
-  isMarkedClean(low: number): boolean;
-  markedClean(low: number): number;
+  /** Incoherent tables: the word of a table item that says "cleaned to memory"; 0 for low, 1 for high. */
+  readonly cleanMarkWord: 0 | 1;
+  isMarkedClean(word: number): boolean;
+  markedClean(word: number): number;
 
-  /** The mode field of the register or device-table entry that names a table with this top level. */
-  modeOf(topLevel: number): number;
+  /** The level of the root that these widths and options need, or −1 where there is no such table. */
+  rootLevelFor(vaWidthLg2: number, oaWidthLg2: number, flags: number): number;
+  /** What forbids these widths and options together, in words for people; empty: nothing. */
+  conflictOf(vaWidthLg2: number, oaWidthLg2: number, flags: number, snoops: boolean): string;
+  /** See `pageReachLg2`. */
+  farPageLg2(flags: number): number;
+  /** Tables can be pointed to below `2^tableReachLg2(flags)`. */
+  tableReachLg2(flags: number): number;
+
+  /** The mode field of the register or device-table entry that names such tables. */
+  modeOf(topLevel: number, vaWidthLg2: number): number;
+  /** The fields of the registers that name the tables, as the manual calls them. Not for hot paths. */
+  registersOf(tables: NamedTables): Registers;
 }
+
+/** Tables as the registers that name them must describe them. */
+export interface NamedTables {
+  /** Physical address of the root. */
+  readonly root: bigint;
+  readonly topLevel: number;
+  readonly vaWidthLg2: number;
+  readonly oaWidthLg2: number;
+  readonly flags: number;
+  readonly upperHalf: boolean;
+  /** The walker sees what stands in the caches. */
+  readonly snoops: boolean;
+}
+
+/** Field name to value. */
+export type Registers = Readonly<Record<string, number | bigint | readonly bigint[]>>;
 
 export interface FormatFeatures {
   /** The top level where the options name none. */

@@ -3,7 +3,14 @@
  * Source: RISC-V Instruction Set Manual, Volume II: Privileged Architecture, "Supervisor-Level ISA" (Sv32);
  * RISC-V IOMMU Architecture Specification (iosatp, fsc).
  */
-import { EntryKind, type Format, type FormatFeatures, Prot } from "./format.js";
+import {
+  EntryKind,
+  type Format,
+  type FormatFeatures,
+  type NamedTables,
+  Prot,
+  type Registers,
+} from "./format.js";
 
 const V = 1 << 0;
 const R = 1 << 1;
@@ -20,6 +27,11 @@ export const granuleLg2 = 12;
 export const itemWords = 1;
 export const tableBitsLg2 = 10;
 export const frameLg2 = 12;
+export const rootFrameLg2 = 12;
+export const wideRoot: boolean = false;
+export const upperHalf: boolean = false;
+/** Bits that the root decodes beyond those of a table. */
+export const rootBitsLg2: number = 0;
 export const topLevelMin = 1;
 export const topLevelMax = 1;
 export const leafLevelMax = 1;
@@ -28,10 +40,15 @@ export const oaWidthMaxLg2 = 34;
 export const contiguous: Format["contiguous"] = "none";
 export const contiguousHigh = 0;
 export const addressShift = -2;
+export const addressLinearLg2 = 64;
+export const pageReachLg2 = 64;
+export const breakBeforeMake: boolean = false;
 /** The base architecture does not offer tracking by the dirty bit. */
 export const tracksDirty = false;
+export const dirtyFlag = 0;
 export const growsTop = false;
 export const incoherent: boolean = false;
+export const cleanMarkWord: Format["cleanMarkWord"] = 0;
 export const features: FormatFeatures = {
   topLevelDefault: 1,
   widthNamesTop: true,
@@ -92,7 +109,7 @@ export function executable(low: number, _high: number): boolean {
   return (low & X) !== 0;
 }
 
-export function offersSize(sizeLg2: number, _flags: number): boolean {
+export function offersSize(sizeLg2: number, _flags: number, _oaWidthLg2: number): boolean {
   const aboveGranule = sizeLg2 - granuleLg2;
   return (
     aboveGranule >= 0 && aboveGranule % tableBitsLg2 === 0 && aboveGranule <= leafLevelMax * tableBitsLg2
@@ -131,19 +148,32 @@ export function leafHigh(
   return 0;
 }
 
-export function tableItemLow(addressLow: number, addressHigh: number, _level: number): number {
-  return (addressLow >>> 2) | (addressHigh << 30) | V;
+export function tableAttributesLow(_flags: number): number {
+  return V;
 }
 
-export function tableItemHigh(_addressLow: number, _addressHigh: number, _encryptionHigh: number): number {
+export function tableAttributesHigh(_flags: number, _encryptionHigh: number): number {
   return 0;
 }
 
-export function isDirty(low: number): boolean {
+export function tableItemLow(
+  addressLow: number,
+  addressHigh: number,
+  _level: number,
+  attributes: number,
+): number {
+  return (addressLow >>> 2) | (addressHigh << 30) | attributes;
+}
+
+export function tableItemHigh(_addressLow: number, _addressHigh: number, _attributes: number): number {
+  return 0;
+}
+
+export function isDirty(low: number, _high: number): boolean {
   return (low & D) !== 0;
 }
 
-export function dirtied(low: number): number {
+export function dirtied(low: number, _high: number): number {
   return low | D;
 }
 
@@ -152,15 +182,43 @@ export function cleaned(low: number): number {
 }
 
 /** This format is offered for walkers that snoop only: there is nothing to mark. */
-export function isMarkedClean(_low: number): boolean {
+export function isMarkedClean(_word: number): boolean {
   return true;
 }
 
-export function markedClean(low: number): number {
-  return low;
+export function markedClean(word: number): number {
+  return word;
+}
+
+/** The width names the table: only whole tables exist, with the root's own further bits. */
+export function rootLevelFor(vaWidthLg2: number, _oaWidthLg2: number, _flags: number): number {
+  const level = (vaWidthLg2 - rootBitsLg2 - granuleLg2) / tableBitsLg2 - 1;
+  return Number.isInteger(level) && level >= topLevelMin && level <= topLevelMax ? level : -1;
+}
+
+export function conflictOf(
+  _vaWidthLg2: number,
+  _oaWidthLg2: number,
+  _flags: number,
+  _snoops: boolean,
+): string {
+  return "";
+}
+
+export function farPageLg2(_flags: number): number {
+  return granuleLg2;
+}
+
+export function tableReachLg2(_flags: number): number {
+  return 34;
 }
 
 /** iosatp.MODE, fsc.MODE with SXL = 1: 8 is Sv32. */
-export function modeOf(_topLevel: number): number {
+export function modeOf(_topLevel: number, _vaWidthLg2: number): number {
   return 8;
+}
+
+/** satp, iosatp, fsc: MODE and PPN. */
+export function registersOf({ root, topLevel, vaWidthLg2 }: NamedTables): Registers {
+  return { mode: modeOf(topLevel, vaWidthLg2), ppn: root >> 12n };
 }

@@ -3,7 +3,14 @@
  * Source: RISC-V Instruction Set Manual, Volume II: Privileged Architecture, "Supervisor-Level ISA" (Sv39, Sv48,
  * Sv57; Svnapot); RISC-V IOMMU Architecture Specification (iosatp, fsc).
  */
-import { EntryKind, type Format, type FormatFeatures, Prot } from "./format.js";
+import {
+  EntryKind,
+  type Format,
+  type FormatFeatures,
+  type NamedTables,
+  Prot,
+  type Registers,
+} from "./format.js";
 
 const V = 1 << 0;
 const R = 1 << 1;
@@ -25,6 +32,11 @@ export const granuleLg2 = 12;
 export const itemWords = 2;
 export const tableBitsLg2 = 9;
 export const frameLg2 = 12;
+export const rootFrameLg2 = 12;
+export const wideRoot: boolean = false;
+export const upperHalf: boolean = false;
+/** Bits that the root decodes beyond those of a table. */
+export const rootBitsLg2: number = 0;
 export const topLevelMin = 2;
 export const topLevelMax = 4;
 export const leafLevelMax = 4;
@@ -36,10 +48,15 @@ export const napotLg2 = 4;
 /** N, bit 63. */
 export const contiguousHigh = -2147483648;
 export const addressShift = -2;
+export const addressLinearLg2 = 64;
+export const pageReachLg2 = 64;
+export const breakBeforeMake: boolean = false;
 /** The base architecture does not offer tracking by the dirty bit. */
 export const tracksDirty = false;
+export const dirtyFlag = 0;
 export const growsTop = false;
 export const incoherent: boolean = false;
+export const cleanMarkWord: Format["cleanMarkWord"] = 0;
 export const features: FormatFeatures = {
   topLevelDefault: 3,
   widthNamesTop: true,
@@ -100,7 +117,7 @@ export function executable(low: number, _high: number): boolean {
   return (low & X) !== 0;
 }
 
-export function offersSize(sizeLg2: number, flags: number): boolean {
+export function offersSize(sizeLg2: number, flags: number, _oaWidthLg2: number): boolean {
   const aboveGranule = sizeLg2 - granuleLg2;
   if (aboveGranule === napotLg2) return (flags & SVNAPOT) !== 0;
   return (
@@ -143,19 +160,32 @@ export function leafHigh(
   return contiguousLg2 === 0 ? high : high | N_HIGH;
 }
 
-export function tableItemLow(addressLow: number, addressHigh: number, _level: number): number {
-  return (addressLow >>> 2) | (addressHigh << 30) | V;
+export function tableAttributesLow(_flags: number): number {
+  return V;
 }
 
-export function tableItemHigh(_addressLow: number, addressHigh: number, _encryptionHigh: number): number {
-  return addressHigh >>> 2;
+export function tableAttributesHigh(_flags: number, _encryptionHigh: number): number {
+  return 0;
 }
 
-export function isDirty(low: number): boolean {
+export function tableItemLow(
+  addressLow: number,
+  addressHigh: number,
+  _level: number,
+  attributes: number,
+): number {
+  return (addressLow >>> 2) | (addressHigh << 30) | attributes;
+}
+
+export function tableItemHigh(_addressLow: number, addressHigh: number, attributes: number): number {
+  return (addressHigh >>> 2) | attributes;
+}
+
+export function isDirty(low: number, _high: number): boolean {
   return (low & D) !== 0;
 }
 
-export function dirtied(low: number): number {
+export function dirtied(low: number, _high: number): number {
   return low | D;
 }
 
@@ -164,15 +194,43 @@ export function cleaned(low: number): number {
 }
 
 /** This format is offered for walkers that snoop only: there is nothing to mark. */
-export function isMarkedClean(_low: number): boolean {
+export function isMarkedClean(_word: number): boolean {
   return true;
 }
 
-export function markedClean(low: number): number {
-  return low;
+export function markedClean(word: number): number {
+  return word;
+}
+
+/** The width names the table: only whole tables exist, with the root's own further bits. */
+export function rootLevelFor(vaWidthLg2: number, _oaWidthLg2: number, _flags: number): number {
+  const level = (vaWidthLg2 - rootBitsLg2 - granuleLg2) / tableBitsLg2 - 1;
+  return Number.isInteger(level) && level >= topLevelMin && level <= topLevelMax ? level : -1;
+}
+
+export function conflictOf(
+  _vaWidthLg2: number,
+  _oaWidthLg2: number,
+  _flags: number,
+  _snoops: boolean,
+): string {
+  return "";
+}
+
+export function farPageLg2(_flags: number): number {
+  return granuleLg2;
+}
+
+export function tableReachLg2(_flags: number): number {
+  return 56;
 }
 
 /** iosatp.MODE, fsc.MODE: 8, 9, 10 for Sv39, Sv48, Sv57. */
-export function modeOf(topLevel: number): number {
+export function modeOf(topLevel: number, _vaWidthLg2: number): number {
   return topLevel + 6;
+}
+
+/** satp, iosatp, fsc: MODE and PPN. */
+export function registersOf({ root, topLevel, vaWidthLg2 }: NamedTables): Registers {
+  return { mode: modeOf(topLevel, vaWidthLg2), ppn: root >> 12n };
 }

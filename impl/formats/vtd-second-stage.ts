@@ -3,7 +3,14 @@
  * Source: Intel Virtualization Technology for Directed I/O, Architecture Specification, §3.7 (second-stage
  * translation) and §9.8 (second-stage paging entries).
  */
-import { EntryKind, type Format, type FormatFeatures, Prot } from "./format.js";
+import {
+  EntryKind,
+  type Format,
+  type FormatFeatures,
+  type NamedTables,
+  Prot,
+  type Registers,
+} from "./format.js";
 
 const R = 1 << 0;
 const W = 1 << 1;
@@ -23,6 +30,9 @@ export const granuleLg2 = 12;
 export const itemWords = 2;
 export const tableBitsLg2 = 9;
 export const frameLg2 = 12;
+export const rootFrameLg2 = 12;
+export const wideRoot: boolean = false;
+export const upperHalf: boolean = false;
 export const topLevelMin = 2;
 export const topLevelMax = 4;
 export const leafLevelMax = 2;
@@ -31,9 +41,14 @@ export const oaWidthMaxLg2 = 52;
 export const contiguous: Format["contiguous"] = "none";
 export const contiguousHigh = 0;
 export const addressShift = 0;
+export const addressLinearLg2 = 64;
+export const pageReachLg2 = 64;
+export const breakBeforeMake: boolean = false;
 export const tracksDirty = true;
+export const dirtyFlag = 0;
 export const growsTop = false;
 export const incoherent: boolean = true;
+export const cleanMarkWord: Format["cleanMarkWord"] = 0;
 export const features: FormatFeatures = {
   topLevelDefault: 3,
   widthNamesTop: false,
@@ -96,7 +111,7 @@ export function executable(_low: number, _high: number): boolean {
   return true;
 }
 
-export function offersSize(sizeLg2: number, _flags: number): boolean {
+export function offersSize(sizeLg2: number, _flags: number, _oaWidthLg2: number): boolean {
   const aboveGranule = sizeLg2 - granuleLg2;
   return (
     aboveGranule >= 0 && aboveGranule % tableBitsLg2 === 0 && aboveGranule <= leafLevelMax * tableBitsLg2
@@ -134,19 +149,32 @@ export function leafHigh(
   return paHigh | attributes;
 }
 
-export function tableItemLow(addressLow: number, _addressHigh: number, _level: number): number {
-  return addressLow | R | W;
+export function tableAttributesLow(_flags: number): number {
+  return R | W;
 }
 
-export function tableItemHigh(_addressLow: number, addressHigh: number, _encryptionHigh: number): number {
-  return addressHigh;
+export function tableAttributesHigh(_flags: number, _encryptionHigh: number): number {
+  return 0;
 }
 
-export function isDirty(low: number): boolean {
+export function tableItemLow(
+  addressLow: number,
+  _addressHigh: number,
+  _level: number,
+  attributes: number,
+): number {
+  return addressLow | attributes;
+}
+
+export function tableItemHigh(_addressLow: number, addressHigh: number, attributes: number): number {
+  return addressHigh | attributes;
+}
+
+export function isDirty(low: number, _high: number): boolean {
   return (low & D) !== 0;
 }
 
-export function dirtied(low: number): number {
+export function dirtied(low: number, _high: number): number {
   return low | D;
 }
 
@@ -154,15 +182,42 @@ export function cleaned(low: number): number {
   return low & ~D;
 }
 
-export function isMarkedClean(low: number): boolean {
-  return (low & CLEANED) !== 0;
+export function isMarkedClean(word: number): boolean {
+  return (word & CLEANED) !== 0;
 }
 
-export function markedClean(low: number): number {
-  return low | CLEANED;
+export function markedClean(word: number): number {
+  return word | CLEANED;
+}
+
+/** The lowest top that covers the width; `topLevel` may ask for a higher one. */
+export function rootLevelFor(vaWidthLg2: number, _oaWidthLg2: number, _flags: number): number {
+  return Math.max(topLevelMin, Math.ceil((vaWidthLg2 - granuleLg2) / tableBitsLg2) - 1);
+}
+
+export function conflictOf(
+  _vaWidthLg2: number,
+  _oaWidthLg2: number,
+  _flags: number,
+  _snoops: boolean,
+): string {
+  return "";
+}
+
+export function farPageLg2(_flags: number): number {
+  return granuleLg2;
+}
+
+export function tableReachLg2(_flags: number): number {
+  return 52;
 }
 
 /** The address-width field (AGAW): 1, 2, 3 for 3, 4, 5 levels. */
-export function modeOf(topLevel: number): number {
+export function modeOf(topLevel: number, _vaWidthLg2: number): number {
   return topLevel - 1;
+}
+
+/** Context entry or PASID-table entry: AW, and SLPTPTR (bits 63:12). */
+export function registersOf({ root, topLevel, vaWidthLg2 }: NamedTables): Registers {
+  return { aw: modeOf(topLevel, vaWidthLg2), slptptr: root };
 }

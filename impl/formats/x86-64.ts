@@ -3,7 +3,14 @@
  * Source: AMD64 Architecture Programmer's Manual vol. 2 §5.3–5.4; Intel SDM vol. 3 §4.5; Intel VT-d
  * Architecture Specification §3.6 and §9.7.
  */
-import { EntryKind, type Format, type FormatFeatures, Prot } from "./format.js";
+import {
+  EntryKind,
+  type Format,
+  type FormatFeatures,
+  type NamedTables,
+  Prot,
+  type Registers,
+} from "./format.js";
 
 const P = 1 << 0;
 const RW = 1 << 1;
@@ -24,6 +31,9 @@ export const granuleLg2 = 12;
 export const itemWords = 2;
 export const tableBitsLg2 = 9;
 export const frameLg2 = 12;
+export const rootFrameLg2 = 12;
+export const wideRoot: boolean = false;
+export const upperHalf: boolean = false;
 export const topLevelMin = 3;
 export const topLevelMax = 4;
 export const leafLevelMax = 2;
@@ -32,10 +42,15 @@ export const oaWidthMaxLg2 = 52;
 export const contiguous: Format["contiguous"] = "none";
 export const contiguousHigh = 0;
 export const addressShift = 0;
+export const addressLinearLg2 = 64;
+export const pageReachLg2 = 64;
+export const breakBeforeMake: boolean = false;
 /** Hardware has the bits, the deployed users of this format do not offer tracking by them. */
 export const tracksDirty = false;
+export const dirtyFlag = 0;
 export const growsTop = false;
 export const incoherent: boolean = true;
+export const cleanMarkWord: Format["cleanMarkWord"] = 0;
 export const features: FormatFeatures = {
   topLevelDefault: 3,
   widthNamesTop: false,
@@ -96,7 +111,7 @@ export function executable(_low: number, high: number): boolean {
   return (high & XD_HIGH) === 0;
 }
 
-export function offersSize(sizeLg2: number, _flags: number): boolean {
+export function offersSize(sizeLg2: number, _flags: number, _oaWidthLg2: number): boolean {
   const aboveGranule = sizeLg2 - granuleLg2;
   return (
     aboveGranule >= 0 && aboveGranule % tableBitsLg2 === 0 && aboveGranule <= leafLevelMax * tableBitsLg2
@@ -132,19 +147,32 @@ export function leafHigh(
   return paHigh | attributes;
 }
 
-export function tableItemLow(addressLow: number, _addressHigh: number, _level: number): number {
-  return addressLow | P | RW | US | A;
+export function tableAttributesLow(_flags: number): number {
+  return P | RW | US | A;
 }
 
-export function tableItemHigh(_addressLow: number, addressHigh: number, encryptionHigh: number): number {
-  return addressHigh | encryptionHigh;
+export function tableAttributesHigh(_flags: number, encryptionHigh: number): number {
+  return encryptionHigh;
 }
 
-export function isDirty(low: number): boolean {
+export function tableItemLow(
+  addressLow: number,
+  _addressHigh: number,
+  _level: number,
+  attributes: number,
+): number {
+  return addressLow | attributes;
+}
+
+export function tableItemHigh(_addressLow: number, addressHigh: number, attributes: number): number {
+  return addressHigh | attributes;
+}
+
+export function isDirty(low: number, _high: number): boolean {
   return (low & D) !== 0;
 }
 
-export function dirtied(low: number): number {
+export function dirtied(low: number, _high: number): number {
   return low | D;
 }
 
@@ -152,15 +180,42 @@ export function cleaned(low: number): number {
   return low & ~D;
 }
 
-export function isMarkedClean(low: number): boolean {
-  return (low & CLEANED) !== 0;
+export function isMarkedClean(word: number): boolean {
+  return (word & CLEANED) !== 0;
 }
 
-export function markedClean(low: number): number {
-  return low | CLEANED;
+export function markedClean(word: number): number {
+  return word | CLEANED;
+}
+
+/** The lowest top that covers the width; `topLevel` may ask for a higher one. */
+export function rootLevelFor(vaWidthLg2: number, _oaWidthLg2: number, _flags: number): number {
+  return Math.max(topLevelMin, Math.ceil((vaWidthLg2 - granuleLg2) / tableBitsLg2) - 1);
+}
+
+export function conflictOf(
+  _vaWidthLg2: number,
+  _oaWidthLg2: number,
+  _flags: number,
+  _snoops: boolean,
+): string {
+  return "";
+}
+
+export function farPageLg2(_flags: number): number {
+  return granuleLg2;
+}
+
+export function tableReachLg2(_flags: number): number {
+  return 52;
 }
 
 /** The number of levels: 4 or 5. */
-export function modeOf(topLevel: number): number {
+export function modeOf(topLevel: number, _vaWidthLg2: number): number {
   return topLevel + 1;
+}
+
+/** CR3, GCR3, FLPTPTR: the root's address; the number of levels goes into CR4.LA57, GLX or FLPM. */
+export function registersOf({ root, topLevel, vaWidthLg2 }: NamedTables): Registers {
+  return { levels: modeOf(topLevel, vaWidthLg2), root };
 }

@@ -112,6 +112,11 @@ export class TableMemory {
     return this.words.length * 4;
   }
 
+  /** log2 of the smallest frame there is. */
+  get smallestFrameLg2(): number {
+    return this.#unitLg2;
+  }
+
   /** Frames that tables are using, those left out that came with a window. */
   get liveFrames(): number {
     return this.#live;
