@@ -4,6 +4,7 @@ import { type RiscvOptions, RiscvWalker } from "./riscv.js";
 import { VtdSecondStageWalker } from "./vtd-second-stage.js";
 import type { PhysicalMemory, Walker } from "./walker.js";
 import { X8664Walker } from "./x86-64.js";
+import { X86Pae32Walker } from "./x86-pae32.js";
 
 /** What hardware may do or not, beyond what the domain's configuration says. */
 export type WalkerOptions = RiscvOptions;
@@ -19,11 +20,16 @@ export function createWalker(
     case "amdv1-mock":
       return new Amdv1Walker(configuration, memory);
     case "x86-64":
+    case "x86-pae":
       return new X8664Walker(configuration, memory);
+    case "x86-pae32":
+      return new X86Pae32Walker(configuration, memory);
     case "vtd-second-stage":
       return new VtdSecondStageWalker(configuration, memory);
     case "riscv64":
     case "riscv32":
+    case "riscv64-guest":
+    case "riscv32-guest":
       return new RiscvWalker(configuration, memory, options);
     default:
       throw new RangeError(`${configuration.format} has no walker yet`);

@@ -1,6 +1,7 @@
 /**
- * x86-64 long-mode tables: the CPU, AMD's "v2" guest tables, VT-d's first stage. Source: AMD64 Architecture
- * Programmer's Manual vol. 2 §5.3–5.4; Intel SDM vol. 3 §4.5; Intel VT-d specification §3.6.
+ * x86-64 long-mode tables: the CPU, AMD's "v2" guest tables, VT-d's first stage, and the same items in three
+ * levels. Source: AMD64 Architecture Programmer's Manual vol. 2 §5.3–5.4; Intel SDM vol. 3 §4.5; Intel VT-d
+ * specification §3.6.
  */
 import type { Configuration } from "../configuration.js";
 import { type Decoded, NO_TABLE, Pointer, Rights, TableWalker, tinyTopLevelOf } from "./table-walker.js";
@@ -28,6 +29,8 @@ const LEAF_LEVEL_MAX = 2;
 export class X8664Walker extends TableWalker {
   private readonly leafReservedLow: number;
   private readonly leafReservedHigh: number;
+  private readonly lowestTop: number;
+  private readonly highestTop: number;
   private readonly tinyTopLevel: number;
 
   constructor(configuration: Configuration, memory: PhysicalMemory) {
@@ -42,15 +45,19 @@ export class X8664Walker extends TableWalker {
       accessedDirtyBits: A | D,
       dirtyBit: D,
     });
+    const threeLevels = configuration.format === "x86-pae";
+    this.lowestTop = threeLevels ? 2 : 3;
+    this.highestTop = threeLevels ? 2 : 4;
     this.tinyTopLevel = tinyTopLevelOf(configuration);
     this.leafReservedLow = ADDRESS_LOW & ~lowMask(configuration.oaWidthLg2);
     this.leafReservedHigh = ADDRESS_HIGH & ~highMask(configuration.oaWidthLg2) & ~this.encryptionHigh;
   }
 
-  /** The mode is the number of levels, four or five. */
+  /** The mode is the number of levels: four or five, of "x86-pae" three. */
   protected override topLevelOf(mode: number): number {
     const topLevel = mode - 1;
-    return topLevel === 3 || topLevel === 4 || topLevel === this.tinyTopLevel ? topLevel : NO_TABLE;
+    const legal = topLevel >= this.lowestTop && topLevel <= this.highestTop;
+    return legal || topLevel === this.tinyTopLevel ? topLevel : NO_TABLE;
   }
 
   protected override decode(level: number, rawLow: number, rawHigh: number): Decoded {
