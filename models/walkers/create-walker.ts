@@ -1,5 +1,7 @@
 import type { Configuration } from "../configuration.js";
 import { Amdv1Walker } from "./amdv1.js";
+import { ArmShortWalker } from "./arm-short.js";
+import { DartWalker } from "./dart.js";
 import { type RiscvOptions, RiscvWalker } from "./riscv.js";
 import { VtdSecondStageWalker } from "./vtd-second-stage.js";
 import type { PhysicalMemory, Walker } from "./walker.js";
@@ -31,6 +33,11 @@ export function createWalker(
     case "riscv64-guest":
     case "riscv32-guest":
       return new RiscvWalker(configuration, memory, options);
+    case "arm-short":
+      return new ArmShortWalker(configuration, memory);
+    case "dart1":
+    case "dart2":
+      return new DartWalker(configuration, memory);
     default:
       throw new RangeError(`${configuration.format} has no walker yet`);
   }
