@@ -110,6 +110,8 @@ export abstract class TableWalker implements Walker {
   /** 64 where there is none, which is above every page size and address. */
   protected readonly encryptionBit: number;
   protected readonly encryptionHigh: number;
+  /** The width of the input addresses that the root takes; 64 as long as there is none. */
+  protected inputWidthLg2 = 64;
   private readonly memory: PhysicalMemory;
   private readonly indexMask: number;
   private readonly itemBytesLg2: number;
@@ -127,7 +129,6 @@ export abstract class TableWalker implements Walker {
   private topLevel: number = NO_TABLE;
   private rootBitsLg2 = 0;
   private reachLg2 = 0;
-  private inputWidthLg2 = 0;
 
   constructor(memory: PhysicalMemory, geometry: Geometry) {
     this.memory = memory;
@@ -157,10 +158,10 @@ export abstract class TableWalker implements Walker {
   protected abstract decode(level: number, rawLow: number, rawHigh: number): Decoded;
 
   /**
-   * log2 of the items of a root of this level, which may be more or fewer than another table has. Negative: no
-   * such root.
+   * log2 of the items of the root of this level that the mode names, which may be more or fewer than another table
+   * has. Negative: no such root.
    */
-  protected rootBitsOf(_topLevel: number): number {
+  protected rootBitsOf(_topLevel: number, _mode: number): number {
     return this.tableBitsLg2;
   }
 
@@ -181,7 +182,7 @@ export abstract class TableWalker implements Walker {
 
   setRoot(rootLow: number, rootHigh: number, mode: number): void {
     const topLevel = this.topLevelOf(mode);
-    const rootBitsLg2 = topLevel < 0 ? NO_TABLE : this.rootBitsOf(topLevel);
+    const rootBitsLg2 = topLevel < 0 ? NO_TABLE : this.rootBitsOf(topLevel, mode);
     const alignmentLg2 = Math.max(this.rootAlignmentLg2, rootBitsLg2 + this.itemBytesLg2);
     const legal =
       rootBitsLg2 >= 0 &&
