@@ -16,7 +16,7 @@ everyConfiguration("I15", "what devices wrote since the last clear is reported b
   claim({ reference }) {
     const dirty = reference.runs
       .slice(0, 6)
-      .some(({ iova, prot }) => (prot & 2) !== 0 && reference.dirty.has(iova));
+      .some(({ iova, prot }) => (prot & 2) !== 0 && reference.isDirty(iova));
     return dirty ? "an entry is dirty after it was cleared" : undefined;
   },
 });

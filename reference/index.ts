@@ -1,4 +1,5 @@
-export { itemSizeLg2, levelOfSize } from "./geometry.js";
+export { itemSizeLg2 } from "./formats.js";
+export { levelOfSize } from "./geometry.js";
 export type { Run } from "./leaves.js";
 export { PageByPage } from "./page-by-page.js";
 export { Reference } from "./reference.js";

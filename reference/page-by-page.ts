@@ -3,11 +3,37 @@
  * a loop over pages. It checks the reference in the exhaustive runs. It knows no tables: it takes the word of the
  * reference for an allocation that fails, and asks of its tables only that they stand where leaves need them.
  */
-import type { Configuration } from "../models/configuration.js";
+import type { Configuration, FormatName } from "../models/configuration.js";
 import type { Operation, Outcome } from "../models/operations.js";
-import { itemSizeLg2, tracksDirty } from "./geometry.js";
+import { itemSizeLg2 } from "./formats.js";
 import type { Reference } from "./reference.js";
 import { tableKey } from "./tables.js";
+
+/** What the formats' leaves say beside addresses, told as groups: the reference has it as facts of each format. */
+type Formats = ReadonlySet<FormatName>;
+const tracking: Formats = new Set(["amdv1", "amdv1-mock", "vtd-second-stage"]);
+const withoutReadBit: Formats = new Set([
+  "x86-64",
+  "x86-pae",
+  "x86-pae32",
+  "riscv64",
+  "riscv32",
+  "riscv64-guest",
+  "riscv32-guest",
+  "armv8-stage1",
+  "arm-lpae-stage1",
+  "arm-short",
+]);
+const withoutExecuteBit: Formats = new Set([
+  "amdv1",
+  "amdv1-mock",
+  "x86-64",
+  "x86-pae",
+  "x86-pae32",
+  "vtd-second-stage",
+  "dart1",
+  "dart2",
+]);
 
 interface Page {
   readonly pa: bigint;
@@ -25,6 +51,9 @@ interface Fixed {
   readonly space: ReadonlySet<bigint>;
   /** The page sizes in bytes, smallest first. */
   readonly sizes: readonly bigint[];
+  readonly tracksDirty: boolean;
+  /** Pages that can be written begin dirty, and others never are. */
+  readonly mapsDirty: boolean;
 }
 
 export class PageByPage {
@@ -78,8 +107,8 @@ export class PageByPage {
         return { op, code: this.#setDirty(operation.iova) };
       case "deviceWrite": {
         const page = this.#pageAt(operation.iova);
-        const permitted = page !== undefined && (page.prot & 2) !== 0;
-        if (permitted && tracksDirty(this.#configuration)) page.dirty = true;
+        const permitted = page !== undefined && this.#grants(page.prot).write;
+        if (permitted && this.#fixed.tracksDirty) page.dirty = true;
         return { op, permitted };
       }
       case "entries":
@@ -96,16 +125,15 @@ export class PageByPage {
     let done = 0n;
     while (done < length) {
       if (done === noMemoryAfter) return { code: "OUT_OF_MEMORY", mappedBytes: done };
-      const fitting = sizes.filter(
-        (size) => (iova + done) % size === 0n && (pa + done) % size === 0n && done + size <= length,
-      );
-      const entry = this.#range(iova + done, fitting[fitting.length - 1]);
+      const size = this.#largestFitting(iova + done, pa + done, length - done, sizes);
+      const entry = this.#range(iova + done, size);
       const pages = this.#pagesIn(entry);
       if (pages.some((page) => this.#pages.has(page))) return { code: "ADDRESS_IN_USE", mappedBytes: done };
       for (const page of pages) {
-        this.#pages.set(page, { pa: pa + page * this.#pageBytes - iova, prot, dirty: false, entry });
+        const dirty = this.#fixed.mapsDirty && this.#grants(prot).write;
+        this.#pages.set(page, { pa: pa + page * this.#pageBytes - iova, prot, dirty, entry });
       }
-      done += fitting[fitting.length - 1];
+      done += size;
     }
     return { code: "OK", mappedBytes: done };
   }
@@ -121,10 +149,30 @@ export class PageByPage {
     const range = this.#refusalOfRange(iova, length);
     if (range !== undefined && range !== "IOVA_OUT_OF_RANGE") return range;
     if (sizes.length === 0 || [iova, pa, length].some((n) => n % sizes[0] !== 0n)) return "MISALIGNED";
+    if (this.#needsLargerPages(iova, pa, length, sizes)) return "MISALIGNED";
     if (range !== undefined) return range;
     const pages = this.#pagesIn(this.#range(iova, length));
     const allOutputs = pages.every((page) => isOutput(pa + page * this.#pageBytes - iova));
     return allOutputs ? undefined : "PA_OUT_OF_RANGE";
+  }
+
+  /** The short descriptor reaches from 2^32 on with supersections: whether it would use another page there. */
+  #needsLargerPages(iova: bigint, pa: bigint, length: bigint, sizes: bigint[]): boolean {
+    const { format, mediatek, tiny } = this.#configuration;
+    if (format !== "arm-short" || mediatek === true || pa + length <= 2n ** 32n) return false;
+    const supersection =
+      tiny === undefined ? 2n ** 24n : this.#pageBytes << BigInt(tiny.tableBitsLg2 + tiny.contiguousLg2);
+    for (let done = 0n; done < length; ) {
+      const size = this.#largestFitting(iova + done, pa + done, length - done, sizes);
+      if (pa + done + size > 2n ** 32n && size !== supersection) return true;
+      done += size;
+    }
+    return false;
+  }
+
+  #largestFitting(iova: bigint, pa: bigint, left: bigint, sizes: bigint[]): bigint {
+    const fitting = sizes.filter((size) => iova % size === 0n && pa % size === 0n && size <= left);
+    return fitting[fitting.length - 1];
   }
 
   #refusalOfRange(iova: bigint, length: bigint): string | undefined {
@@ -148,17 +196,16 @@ export class PageByPage {
   }
 
   #setDirty(iova: bigint): string {
-    if (!tracksDirty(this.#configuration)) return "NOT_SUPPORTED";
+    if (!this.#fixed.tracksDirty) return "NOT_SUPPORTED";
     if (!this.#fixed.space.has(iova / this.#pageBytes)) return "IOVA_OUT_OF_RANGE";
     const page = this.#pageAt(iova);
     if (page === undefined) return "NOT_MAPPED";
-    page.dirty = true;
+    page.dirty = !this.#fixed.mapsDirty || this.#grants(page.prot).write;
     return "OK";
   }
 
   #readAndClearDirty(iova: bigint, length: bigint, clear: boolean): object {
-    const supported = tracksDirty(this.#configuration);
-    const refusal = supported ? this.#refusalOfRange(iova, length) : "NOT_SUPPORTED";
+    const refusal = this.#fixed.tracksDirty ? this.#refusalOfRange(iova, length) : "NOT_SUPPORTED";
     if (refusal !== undefined) return { code: refusal, dirty: [] };
     const dirty: object[] = [];
     for (const { iova: start, sizeLg2, dirty: written } of this.#entries(iova, length)) {
@@ -215,8 +262,10 @@ export class PageByPage {
     const { topLevel } = reference;
     const tables = reference.liveTables();
     const widthMask = (1n << BigInt(this.#configuration.vaWidthLg2)) - 1n;
-    const isAlive = (level: number, address: bigint) =>
-      tables.has(tableKey(level, address >> BigInt(itemSizeLg2(this.#configuration, level + 1))));
+    // The root is one table, however wide.
+    const prefix = (level: number, address: bigint) =>
+      level === topLevel ? 0n : address >> BigInt(itemSizeLg2(this.#configuration, level + 1));
+    const isAlive = (level: number, address: bigint) => tables.has(tableKey(level, prefix(level, address)));
     for (const [number, page] of this.#pages) {
       const iova = number * this.#pageBytes;
       const entryBytes = (page.entry[1] - page.entry[0]) * this.#pageBytes;
@@ -246,11 +295,10 @@ export class PageByPage {
   }
 
   #grants(prot: number) {
-    const { format } = this.#configuration;
-    const readIsImplied = format === "x86-64" || format === "riscv64" || format === "riscv32";
-    const executeIsControlled = format === "riscv64" || format === "riscv32";
-    const read = readIsImplied || (prot & 1) !== 0;
-    const execute = executeIsControlled ? (prot & 4) === 0 : read;
+    const { format, noPermissions } = this.#configuration;
+    if (noPermissions === true) return { read: true, write: true, execute: true };
+    const read = withoutReadBit.has(format) || (prot & 1) !== 0;
+    const execute = read && (withoutExecuteBit.has(format) || (prot & 4) === 0);
     return { read, write: (prot & 2) !== 0, execute };
   }
 
@@ -274,16 +322,19 @@ export class PageByPage {
 }
 
 function fixedOf(configuration: Configuration, pageSizes: bigint): Fixed {
-  const { vaWidthLg2, signExtended } = configuration;
+  const { format, dirtyTracking, vaWidthLg2, signExtended, upperHalf } = configuration;
   const pageBytes = 1n << BigInt(itemSizeLg2(configuration, 0));
   const space = new Set<bigint>();
   const count = (1n << BigInt(vaWidthLg2)) / pageBytes;
   const pagesOf64Bits = (1n << 64n) / pageBytes;
   for (let page = 0n; page < count; page++) {
-    space.add(signExtended && page >= count / 2n ? pagesOf64Bits - count + page : page);
+    const isUpper = upperHalf === true || (signExtended && page >= count / 2n);
+    space.add(isUpper ? pagesOf64Bits - count + page : page);
   }
   const powers = Array.from({ length: 64 }, (_, lg2) => 1n << BigInt(lg2));
-  return { space, sizes: powers.filter((size) => (pageSizes & size) !== 0n) };
+  const sizes = powers.filter((size) => (pageSizes & size) !== 0n);
+  const mapsDirty = dirtyTracking === true;
+  return { space, sizes, tracksDirty: mapsDirty || tracking.has(format), mapsDirty };
 }
 
 /** Whether two values, or all of their fields, are identical: a short way past the comparison as text. */

@@ -4,16 +4,8 @@
  */
 import type { Configuration } from "../models/configuration.js";
 import type { Code, EntryFacts, Operation, Outcome, Range } from "../models/operations.js";
-import {
-  effectiveProt,
-  inputWidthLg2,
-  itemSizeLg2,
-  levelOfSize,
-  offeredSizesLg2,
-  permissionsOf,
-  sizesIn,
-  tracksDirty,
-} from "./geometry.js";
+import { type Facts, factsOf, itemSizeLg2, permissionsOf } from "./formats.js";
+import { inputEnds, levelOfSize, offeredSizesLg2, sizesIn, tableSpanLg2 } from "./geometry.js";
 import { endOf, Leaves, type Run, slice } from "./leaves.js";
 import { ascending, Tables } from "./tables.js";
 
@@ -37,12 +29,12 @@ export class Reference {
   readonly configuration: Configuration;
   /** The page sizes offered, bit n for 2^n bytes. */
   readonly pageSizes: bigint;
+  readonly #facts: Facts;
   readonly #sizesLg2: readonly number[];
-  readonly #widthLg2: bigint;
   #leaves = new Leaves();
   tables: Tables;
-  /** The first addresses of the entries that a device wrote to. */
-  dirty = new Set<bigint>();
+  /** The first addresses of the entries that are not as dirty, or as clean, as when they were fresh. */
+  #changed = new Set<bigint>();
   /** What the next `sync` invalidates; undefined when the shared gather is empty. */
   pendingInvalidation: Range | undefined;
   /** How many tables were removed by `unmapGathered` and wait for the sync that releases them. */
@@ -51,9 +43,9 @@ export class Reference {
 
   constructor(configuration: Configuration) {
     this.configuration = configuration;
+    this.#facts = factsOf(configuration);
     this.#sizesLg2 = offeredSizesLg2(configuration);
     this.pageSizes = this.#sizesLg2.reduce((mask, lg2) => mask | (1n << BigInt(lg2)), 0n);
-    this.#widthLg2 = BigInt(inputWidthLg2(configuration));
     this.tables = new Tables(configuration);
   }
 
@@ -62,7 +54,7 @@ export class Reference {
     const copy = new Reference(this.configuration);
     copy.#leaves = new Leaves(this.runs);
     copy.tables = this.tables.clone();
-    copy.dirty = new Set(this.dirty);
+    copy.#changed = new Set(this.#changed);
     copy.pendingInvalidation = this.pendingInvalidation;
     copy.quarantinedTableCount = this.quarantinedTableCount;
     copy.#failingAllocation = this.#failingAllocation;
@@ -72,13 +64,9 @@ export class Reference {
   /** The state as a string: equal exactly when the two states answer every sequence of operations alike. */
   key(): string {
     const runs = this.runs.map((run) => [run.iova, run.count, run.sizeLg2, run.pa, run.prot].join(":"));
-    const rest = [
-      this.topLevel,
-      this.pendingInvalidation,
-      this.quarantinedTableCount,
-      this.#failingAllocation,
-    ];
-    return [runs, ascending(this.liveTables()), ascending(this.dirty), rest].join("|");
+    const { topLevel, pendingInvalidation, quarantinedTableCount } = this;
+    const rest = [topLevel, pendingInvalidation, quarantinedTableCount, this.#failingAllocation];
+    return [runs, ascending(this.liveTables()), ascending(this.#changed), rest].join("|");
   }
 
   /** The root's level at present. */
@@ -100,13 +88,26 @@ export class Reference {
     return this.tables.count;
   }
 
+  /** Whether the entry that begins at the address is dirty. */
+  isDirty(entryIova: bigint): boolean {
+    const leaf = this.#leaves.at(entryIova);
+    return leaf !== undefined && this.#isDirty(leaf);
+  }
+
+  /** How many entries are dirty. */
+  get dirtyCount(): bigint {
+    if (!this.#facts.mapsDirty) return BigInt(this.#changed.size);
+    const writable = this.runs.filter(({ prot }) => permissionsOf(prot).write);
+    return writable.reduce((sum, { count }) => sum + count, -BigInt(this.#changed.size));
+  }
+
   /** Where the byte goes, the entry that holds it, its permissions, and whether any item of the entry is dirty. */
   translate(iova: bigint) {
     const leaf = this.#leaves.at(iova);
     if (leaf === undefined) return undefined;
     const { iova: entryIova, pa: entryPa, sizeLg2, prot } = leaf;
     const { read, write, execute } = permissionsOf(prot);
-    const dirty = this.dirty.has(entryIova);
+    const dirty = this.#isDirty(leaf);
     return { pa: entryPa + iova - entryIova, entryIova, entryPa, sizeLg2, read, write, execute, dirty };
   }
 
@@ -142,29 +143,36 @@ export class Reference {
   /** Why the range cannot be an input range; OK when it can. It may not pass through the non-canonical hole. */
   #rangeCode(iova: bigint, length: bigint): Code {
     const last = iova + length - 1n;
-    const half = 1n << (this.#widthLg2 - 1n);
-    const { signExtended } = this.configuration;
+    const [lowerEnd, upperStart] = inputEnds(this.configuration);
     if (length === 0n) return "ZERO_LENGTH";
     if (last > LAST_ADDRESS) return "WRAPS";
-    const accepted = signExtended ? last < half || iova > LAST_ADDRESS - half : last < half * 2n;
-    return accepted ? "OK" : "IOVA_OUT_OF_RANGE";
+    return last < lowerEnd || iova >= upperStart ? "OK" : "IOVA_OUT_OF_RANGE";
   }
 
   #refusalOfMap({ iova, pa, length, prot }: MapRequest, sizesLg2: readonly number[]): Code {
-    const { oaWidthLg2, encryptionBit, format, forceWriteable } = this.configuration;
+    const { oaWidthLg2, encryptionBit, forceWriteable } = this.configuration;
     const { read, write } = permissionsOf(prot);
     const lastPa = pa + length - 1n;
     const oaWidth = BigInt(oaWidthLg2);
     const encryption = BigInt(encryptionBit ?? 64);
     if (!read && !write) return "NO_PERMISSION";
     if (pa >> oaWidth !== 0n || ((pa >> encryption) & 1n) !== 0n) return "PA_OUT_OF_RANGE";
-    if (format === "vtd-second-stage" && forceWriteable && !write) return "READ_ONLY_REFUSED";
+    if (forceWriteable && !write) return "READ_ONLY_REFUSED";
     const range = this.#rangeCode(iova, length);
     if (range === "ZERO_LENGTH" || range === "WRAPS") return range;
     if (sizesLg2.length === 0 || !isMultiple(iova | pa | length, sizesLg2[0])) return "MISALIGNED";
+    if (!this.#isWithinReach(iova, pa, length, sizesLg2)) return "MISALIGNED";
     if (range !== "OK") return range;
     // The first address is free of the encryption bit, so the range meets it where the bits from c up change.
     return lastPa >> oaWidth === 0n && lastPa >> encryption === pa >> encryption ? "OK" : "PA_OUT_OF_RANGE";
+  }
+
+  /** Where output addresses from 2^32 on need one size: whether pages of it cover all that is there. */
+  #isWithinReach(iova: bigint, pa: bigint, length: bigint, sizesLg2: readonly number[]): boolean {
+    const { farSizeLg2 } = this.#facts;
+    if (farSizeLg2 === undefined || pa + length <= BYTES[32]) return true;
+    const from = larger(pa, BYTES[32]);
+    return sizesLg2.includes(farSizeLg2) && isMultiple(from | (iova + from - pa) | (pa + length), farSizeLg2);
   }
 
   #map(request: MapRequest): Outcome {
@@ -173,8 +181,9 @@ export class Reference {
     const refusal = this.#refusalOfMap(request, sizesLg2);
     if (refusal !== "OK") return { op: "map", code: refusal, mappedBytes: 0n, invalidated: [] };
     const end = iova + length;
-    const prot = effectiveProt(this.configuration, request.prot);
+    const prot = this.#facts.impliedProt | (request.prot & this.#facts.keptProt);
     const next = (at: bigint) => this.#nextStretch(at, request.pa + at - iova, end, sizesLg2, prot);
+    const invalidated: Range[] = [];
     const replaced: Range[] = [];
     let at = iova;
     let wanted = next(iova);
@@ -183,9 +192,11 @@ export class Reference {
       const written = this.#mapStretch(wanted, replaced);
       code = written.code;
       at += written.count << BigInt(wanted.sizeLg2);
+      if (this.#facts.breakBeforeMake) invalidated.push(...this.#collect(replaced.splice(0)));
     }
     // A call that maps has a gather of its own, which a flush queue does not defer.
-    return { op: "map", code, mappedBytes: at - iova, invalidated: this.#collect(replaced) };
+    invalidated.push(...this.#collect(replaced));
+    return { op: "map", code, mappedBytes: at - iova, invalidated };
   }
 
   /** The leaves to write next: of the largest size that fits here, as many as one table takes. */
@@ -193,12 +204,11 @@ export class Reference {
     let index = 0;
     while (index + 1 < sizesLg2.length && fits(iova | pa, end - iova, sizesLg2[index + 1])) index++;
     const sizeLg2 = sizesLg2[index];
-    const tableLg2 = itemSizeLg2(this.configuration, levelOfSize(this.configuration, sizeLg2) + 1);
+    const tableLg2 = tableSpanLg2(this.configuration, levelOfSize(this.configuration, sizeLg2));
     let stop = smaller(end, roundUp(iova + 1n, tableLg2));
-    if (index + 1 < sizesLg2.length) {
+    if (index + 1 < sizesLg2.length && isMultiple(iova ^ pa, sizesLg2[index + 1])) {
       // A larger size may apply from its next boundary on.
-      const boundary = roundUp(iova, sizesLg2[index + 1]);
-      if (boundary < stop && fits(iova ^ pa, end - boundary, sizesLg2[index + 1])) stop = boundary;
+      stop = smaller(stop, roundUp(iova + 1n, sizesLg2[index + 1]));
     }
     return { iova, count: (stop - iova) >> BigInt(sizeLg2), sizeLg2, pa, prot };
   }
@@ -255,7 +265,7 @@ export class Reference {
       this.#leaves.remove(at, (end - at) >> BigInt(run.sizeLg2));
       at = end;
     }
-    for (const entry of this.dirty) if (entry >= iova && entry < at) this.dirty.delete(entry);
+    for (const entry of this.#changed) if (entry >= iova && entry < at) this.#changed.delete(entry);
     return at;
   }
 
@@ -266,9 +276,8 @@ export class Reference {
     const removedTables = this.tables.removeWithin(this.topLevel, iova, end).length;
     let invalidated: readonly Range[] = [range];
     if (op === "unmapGathered") {
-      const pieces = this.#collect(
-        this.pendingInvalidation === undefined ? [range] : [this.pendingInvalidation, range],
-      );
+      const pending = this.pendingInvalidation;
+      const pieces = this.#collect(pending === undefined ? [range] : [pending, range]);
       invalidated = pieces.length > 1 ? this.#sync() : [];
       this.pendingInvalidation = pieces[pieces.length - 1];
       this.quarantinedTableCount += removedTables;
@@ -295,46 +304,65 @@ export class Reference {
     return pieces;
   }
 
+  #isDirty({ iova, prot }: Run): boolean {
+    return this.#changed.has(iova) !== (this.#facts.mapsDirty && permissionsOf(prot).write);
+  }
+
+  /** Where leaves begin dirty, one that may not be written is never told apart: it stays clean. */
+  #mark(entryIova: bigint, dirty: boolean): void {
+    if (dirty === this.#facts.mapsDirty) this.#changed.delete(entryIova);
+    else this.#changed.add(entryIova);
+  }
+
   #setDirty(iova: bigint): Code {
-    if (!tracksDirty(this.configuration)) return "NOT_SUPPORTED";
+    if (!this.#facts.tracksDirty) return "NOT_SUPPORTED";
     if (this.#rangeCode(iova, 1n) !== "OK") return "IOVA_OUT_OF_RANGE";
     const leaf = this.#leaves.at(iova);
     if (leaf === undefined) return "NOT_MAPPED";
-    this.dirty.add(leaf.iova);
+    this.#mark(leaf.iova, true);
     return "OK";
   }
 
   #readAndClearDirty(iova: bigint, length: bigint, clear: boolean): Outcome {
-    const code = tracksDirty(this.configuration) ? this.#rangeCode(iova, length) : "NOT_SUPPORTED";
+    const code = this.#facts.tracksDirty ? this.#rangeCode(iova, length) : "NOT_SUPPORTED";
     if (code !== "OK") return { op: "readAndClearDirty", code, dirty: [], invalidated: [] };
     const end = iova + length;
-    // An entry that begins before the range may stick into it.
-    const start = this.#leaves.at(iova)?.iova ?? iova;
-    const written = ascending([...this.dirty].filter((entry) => entry >= start && entry < end));
-    const leaves = written.flatMap((first) => this.#leaves.at(first) ?? []);
-    const entries = leaves.map((leaf): Range => [leaf.iova, endOf(leaf) - 1n]);
+    const entries = this.#dirtyWithin(iova, end).map((leaf): Range => [leaf.iova, endOf(leaf) - 1n]);
     const dirty = entries.map(([first, last]) => {
       const from = clear ? first : larger(first, iova);
       return { iova: from, length: (clear ? last + 1n : smaller(last + 1n, end)) - from };
     });
-    for (const [first] of entries) if (clear) this.dirty.delete(first);
+    for (const [first] of entries) if (clear) this.#mark(first, false);
     const isAll = clear && entries.length > 0 && this.configuration.gather === "queued";
     const invalidated = isAll ? [EVERYTHING] : this.#collect(clear ? entries : []);
     return { op: "readAndClearDirty", code, dirty, invalidated };
   }
 
-  #entries(iova: bigint, length: bigint): EntryFacts[] {
-    const entries: EntryFacts[] = [];
-    if (length === 0n || iova + length - 1n > LAST_ADDRESS) return entries;
+  /** The dirty entries that touch the range, in order. */
+  #dirtyWithin(iova: bigint, end: bigint): Run[] {
+    if (this.#facts.mapsDirty) return this.#leavesWithin(iova, end).filter((leaf) => this.#isDirty(leaf));
+    // An entry that begins before the range may stick into it.
+    const start = this.#leaves.at(iova)?.iova ?? iova;
+    const written = [...this.#changed].filter((entry) => entry >= start && entry < end);
+    return ascending(written).flatMap((first) => this.#leaves.at(first) ?? []);
+  }
+
+  /** The entries that touch the range, each as a run of one. */
+  #leavesWithin(iova: bigint, end: bigint): Run[] {
+    const leaves: Run[] = [];
     for (const run of this.runs) {
       const size = BigInt(run.sizeLg2);
       const from = run.iova < iova ? (iova - run.iova) >> size : 0n;
-      for (let i = from; i < run.count && run.iova + (i << size) < iova + length; i++) {
-        const { iova: start, pa, sizeLg2, prot } = slice(run, i, 1n);
-        const { read, write } = permissionsOf(prot);
-        entries.push({ iova: start, sizeLg2, pa, read, write, dirty: this.dirty.has(start) });
-      }
+      for (let i = from; i < run.count && run.iova + (i << size) < end; i++) leaves.push(slice(run, i, 1n));
     }
-    return entries;
+    return leaves;
+  }
+
+  #entries(iova: bigint, length: bigint): EntryFacts[] {
+    if (length === 0n || iova + length - 1n > LAST_ADDRESS) return [];
+    return this.#leavesWithin(iova, iova + length).map((leaf) => {
+      const { read, write } = permissionsOf(leaf.prot);
+      return { iova: leaf.iova, sizeLg2: leaf.sizeLg2, pa: leaf.pa, read, write, dirty: this.#isDirty(leaf) };
+    });
   }
 }

@@ -1,6 +1,6 @@
 /** Which tables are alive. Which they are depends on history, so they are followed, not derived. */
 import type { Configuration } from "../models/configuration.js";
-import { inputWidthLg2, itemSizeLg2 } from "./geometry.js";
+import { inputWidthLg2, tableSpanLg2 } from "./geometry.js";
 
 /**
  * The name of a table: its level, and the input address of its first item shifted right by log2 of what the whole
@@ -22,7 +22,7 @@ export class Tables {
   constructor(configuration: Configuration) {
     this.#configuration = configuration;
     this.#addressMask = (1n << BigInt(inputWidthLg2(configuration))) - 1n;
-    this.#spansLg2 = Array.from({ length: 8 }, (_, level) => BigInt(itemSizeLg2(configuration, level + 1)));
+    this.#spansLg2 = Array.from({ length: 8 }, (_, level) => BigInt(tableSpanLg2(configuration, level)));
     this.#levels = Array.from({ length: configuration.topLevel + 1 }, () => new Set<bigint>());
     this.add(configuration.topLevel, 0n);
   }

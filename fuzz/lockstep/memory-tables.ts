@@ -401,7 +401,7 @@ export class MemoryTables {
     const differLow = (low ^ bits.low) & ~bits.addressLow & ~bits.leafFreeLow;
     const differHigh = (high ^ bits.high) & ~bits.addressHigh;
     if ((differLow | differHigh) !== 0) this.#wrongBits("leaf", low, high, differLow, differHigh);
-    if ((low & bits.dirtyLow) !== 0 && !this.#reference.dirty.has(joined(entryLow, entryHigh))) {
+    if ((low & bits.dirtyLow) !== 0 && !this.#reference.isDirty(joined(entryLow, entryHigh))) {
       this.#differences.add(
         "I15",
         this.#va(),

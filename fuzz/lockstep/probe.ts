@@ -88,9 +88,9 @@ export class Prober {
   /** A dirty item makes its entry dirty; an entry of one item is dirty only by that item. */
   #checkDirty(low: number, high: number): void {
     const { dirty, level, sizeLg2 } = this.#walker;
-    if (!dirty && this.#reference.dirty.size === 0) return;
+    if (!dirty && this.#reference.dirtyCount === 0n) return;
     const entry = joined(low & ~maskLow(sizeLg2), high & ~maskHigh(sizeLg2));
-    const wanted = this.#reference.dirty.has(entry);
+    const wanted = this.#reference.isDirty(entry);
     if (dirty === wanted || (wanted && sizeLg2 > itemSizeLg2(this.#subject.configuration, level))) return;
     const [given, other] = dirty ? ["dirty", "clean"] : ["clean", "dirty"];
     const iova = joined(low, high);

@@ -125,15 +125,15 @@ function compareDirtyEntries(
   differences: Differences,
 ): void {
   for (const entry of dirty) {
-    if (reference.dirty.has(entry)) continue;
+    if (reference.isDirty(entry)) continue;
     differences.add(
       "I15",
       entry,
       `the entry at ${describeAddress(entry)} is dirty in memory, not in the reference`,
     );
   }
-  if (reference.dirty.size === dirty.size) return;
-  const [given, wanted] = [dirty.size, reference.dirty.size];
+  const [given, wanted] = [BigInt(dirty.size), reference.dirtyCount];
+  if (given === wanted) return;
   differences.add("I15", undefined, `${given} entries are dirty in memory; the reference has ${wanted}`);
 }
 
