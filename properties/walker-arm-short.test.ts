@@ -83,6 +83,11 @@ test("the mode is TTBCR.N = 0, and the root is 16 KiB below 4 GiB", (t) => {
         .walk(0n).result,
       "IllegalRoot",
     );
+  // A narrower input has fewer sections, but TTBCR.N, and with it the alignment, stays.
+  const narrow = section(0n, { ...plain, vaWidthLg2: 30 });
+  t.is(narrow.walk(bits(29, 0)).result, "NotPresent");
+  t.is(narrow.walk(bits(30)).result, "NotCanonical");
+  t.is(narrow.root(ROOT | bits(13), 0).walk(0n).result, "IllegalRoot");
   t.is(section(0n).root(bits(14), 0).walk(0n).result, "OutsideMemory");
   t.is(section(0n).root(bits(31), 0).walk(0n).result, "OutsideMemory");
   for (const bit of [32, 34, 39]) t.is(section(0n).root(bits(bit), 0).walk(0n).result, "IllegalRoot");

@@ -37,6 +37,19 @@ test("the mode is the number of levels, two or three", (t) => {
   for (const mode of [-1, 0, 1, 4, 5]) t.is(first(dart1, 0n).root(ROOT, mode).walk(0n).result, "IllegalRoot");
   t.deepEqual(first(dart1, 0n).walk(0n), { result: "NotPresent", level: 1 });
   t.deepEqual(first(dart1, 0n).root(ROOT, 3).walk(0n), { result: "NotPresent", level: 2 });
+  // Not even where one level would do, or where four would have something to resolve.
+  t.is(
+    first({ ...dart1, vaWidthLg2: 21 }, 0n)
+      .root(ROOT, 1)
+      .walk(0n).result,
+    "IllegalRoot",
+  );
+  t.is(
+    first({ ...dart1, vaWidthLg2: 41 }, 0n)
+      .root(ROOT, 4)
+      .walk(0n).result,
+    "IllegalRoot",
+  );
 });
 
 test("there are at most four TTBRs with pages of 4 KiB, and one with pages of 16 KiB", (t) => {
@@ -134,6 +147,26 @@ test("16 KiB: 35:25 and 24:14 choose the items of two levels; the first of three
     t.deepEqual(three.walk(bits(41, 36) | va | 0x3ffen).page, page);
     t.deepEqual(three.walk(va), { result: "NotPresent", level: 2 });
     t.is(three.walk(bits(42)).result, "NotCanonical");
+  }
+});
+
+test("a sweep enters tables that stand side by side", (t) => {
+  for (const configuration of forms) {
+    const size = 2n ** BigInt(configuration.granuleLg2 ?? 0);
+    const pointers = [T[0], T[0] + size, T[0]].map((address) => placed(configuration, address) | VALID);
+    const tables = first(configuration, 0n)
+      .table(ROOT, Object.fromEntries(pointers.entries()))
+      .table(T[0], { 1: leafOf(configuration) })
+      .table(T[0] + size, { 1: leafOf(configuration) });
+    const seen = tables.sweep().map(({ what, address }) => [what, address]);
+    t.deepEqual(seen, [
+      ["table", ROOT],
+      ["table", T[0]],
+      ["leaf", T[0] + 8n],
+      ["table", T[0] + size],
+      ["leaf", T[0] + size + 8n],
+      ["table", T[0]],
+    ]);
   }
 });
 

@@ -123,7 +123,8 @@ export class ArmShortWalker extends TableWalker {
     const address = this.mediatekTables ? MEDIATEK_ADDRESS : 0;
     if ((rawLow & POINTER_ZERO & ~address) !== 0) return WalkResult.ReservedBit;
     this.addressLow = rawLow & POINTER_ADDRESS;
-    this.addressHigh = this.mediatekTables ? mediatekHigh(rawLow) : 0;
+    // Without MediaTek's wide tables these bits are 0 by now.
+    this.addressHigh = mediatekHigh(rawLow);
     // With domain 0 and no PXN a pointer restricts nothing.
     this.itemRights = Rights.all;
     this.nextLevel = 0;

@@ -4,7 +4,7 @@
  */
 import type { Configuration } from "../configuration.js";
 import { shapeOf } from "../shape.js";
-import { type Decoded, NO_TABLE, Pointer, Rights, TableWalker, tinyTopLevelOf } from "./table-walker.js";
+import { type Decoded, NO_TABLE, Pointer, Rights, TableWalker } from "./table-walker.js";
 import { type PhysicalMemory, WalkResult } from "./walker.js";
 import { fits, isAligned } from "./words.js";
 
@@ -67,7 +67,6 @@ export class DartWalker extends TableWalker {
   private readonly oaWidthLg2: number;
   /** Bits of the input that the tables resolve, all levels together. */
   private readonly indexBits: number;
-  private readonly tinyTopLevel: number;
 
   constructor(configuration: Configuration, memory: PhysicalMemory) {
     const form = configuration.format === "dart1" ? DART_1 : DART_2;
@@ -87,13 +86,12 @@ export class DartWalker extends TableWalker {
     this.form = form;
     this.oaWidthLg2 = configuration.oaWidthLg2;
     this.indexBits = configuration.vaWidthLg2 - this.granuleLg2;
-    this.tinyTopLevel = tinyTopLevelOf(configuration);
   }
 
   /** The mode is the number of levels, two or three. */
   protected override topLevelOf(mode: number): number {
     const topLevel = mode - 1;
-    return topLevel === 1 || topLevel === 2 || topLevel === this.tinyTopLevel ? topLevel : NO_TABLE;
+    return topLevel === 1 || topLevel === 2 ? topLevel : NO_TABLE;
   }
 
   /** Of the input the first level resolves what is left, and there may not be more left than there are TTBRs for. */
