@@ -2,6 +2,14 @@
 export { createWalker, type WalkerOptions } from "./create-walker.js";
 export { explainWalk, type Root } from "./explain.js";
 export { SparseMemory } from "./sparse-memory.js";
+export {
+  Access,
+  Refused,
+  type RootWords,
+  type TwoStageOptions,
+  type TwoStageResult,
+  TwoStageWalker,
+} from "./two-stage.js";
 export { walkResultName } from "./walk-result-name.js";
 export {
   type PhysicalMemory,
