@@ -13,8 +13,8 @@ import { fits, isAligned, lowMask } from "./words.js";
 const VALID = 1 << 0;
 const TABLE_OR_PAGE = 1 << 1;
 const AF = 1 << 10;
-/** nT of a block, RES0 without FEAT_BBM; never part of the address. */
-const NT = 1 << 16;
+/** nT of a block, RES0 without FEAT_BBM; part of the address only where the page is smaller. */
+const NT_BIT = 16;
 /** The shareability field, whose value 1 is reserved; with LPA2 these bits are OA[51:50]. */
 const SH = 3 << 8;
 const SH_RESERVED = 1 << 8;
@@ -160,7 +160,7 @@ export abstract class ArmLongDescriptorWalker extends TableWalker {
     const itemSizeLg2 = this.granuleLg2 + this.tableBitsLg2 * level;
     const isContiguous = (rawHigh & CONTIGUOUS_HIGH) !== 0;
     const sizeLg2 = isContiguous ? itemSizeLg2 + (this.contiguousLg2[level] ?? NO_RUN) : itemSizeLg2;
-    const reservedLow = level === 0 ? this.leafReservedLow : this.leafReservedLow | NT;
+    const reservedLow = itemSizeLg2 > NT_BIT ? this.leafReservedLow | (1 << NT_BIT) : this.leafReservedLow;
     if (
       ((rawLow & reservedLow) | (rawHigh & this.leafReservedHigh)) !== 0 ||
       (!this.lpa2 && (rawLow & SH) === SH_RESERVED) ||
