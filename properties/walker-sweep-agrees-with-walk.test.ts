@@ -1,6 +1,7 @@
 /** A walker's sweep and its walks are one opinion, on tables full of garbage as on good ones. */
 import test from "ava";
 import type { Configuration } from "../models/configuration.js";
+import { rootBitsLg2, shapeOf } from "../models/shape.js";
 import { configurationOf, HandMadeTables } from "./hand-made-tables.js";
 
 const SEEDS = 12;
@@ -18,6 +19,8 @@ interface Case {
 
 const amdNextLevels = Array.from({ length: 8 }, (_, next) => (3n << 61n) | 1n | (BigInt(next) << 9n));
 const tiny = { tableBitsLg2: 3, contiguousLg2: 2 };
+/** A page, a block, and both with the contiguous bit. */
+const armLeaves = [0x743n, 0x741n, 0x743n | (1n << 52n), 0x741n | (1n << 52n)];
 const cases: Record<string, Case> = {
   amdv1: {
     configuration: configurationOf("amdv1", { vaWidthLg2: 64, oaWidthLg2: 52, topLevel: 5 }),
@@ -102,6 +105,66 @@ const cases: Record<string, Case> = {
     address: (table) => table >> 2n,
     likely: [1n, 0xdfn, 0xffn],
   },
+  "armv8 stage 1, 4K with LPA2": {
+    configuration: configurationOf("armv8-stage1", {
+      granuleLg2: 12,
+      vaWidthLg2: 52,
+      oaWidthLg2: 52,
+      topLevel: 4,
+      lpa2: true,
+      dirtyTracking: true,
+    }),
+    mode: 12,
+    address: (table) => table,
+    likely: [3n, ...armLeaves],
+  },
+  "armv8 stage 1, 16K, upper half, a root of two items": {
+    configuration: configurationOf("armv8-stage1", {
+      granuleLg2: 14,
+      vaWidthLg2: 48,
+      oaWidthLg2: 48,
+      topLevel: 3,
+      upperHalf: true,
+    }),
+    mode: 16,
+    address: (table) => table,
+    likely: [3n, ...armLeaves],
+  },
+  "armv8 stage 2, 4K, four tables side by side": {
+    configuration: configurationOf("armv8-stage2", {
+      granuleLg2: 12,
+      vaWidthLg2: 41,
+      oaWidthLg2: 42,
+      topLevel: 2,
+    }),
+    mode: (64 - 41) | (1 << 6),
+    address: (table) => table,
+    likely: [3n, 0x6d7n, 0x6d5n, 0x655n | (1n << 52n)],
+  },
+  "LPAE stage 1, a root of four items": {
+    configuration: configurationOf("arm-lpae-stage1", { vaWidthLg2: 32, oaWidthLg2: 40, topLevel: 2 }),
+    mode: 32,
+    address: (table) => table,
+    likely: [3n, ...armLeaves],
+  },
+  "armv8 stage 2 tiny": {
+    configuration: configurationOf("armv8-stage2", {
+      granuleLg2: 12,
+      vaWidthLg2: 22,
+      oaWidthLg2: 48,
+      topLevel: 2,
+      tiny,
+    }),
+    mode: (64 - 22) | (1 << 6),
+    address: (table) => table,
+    likely: [3n, 0x6d7n, 0x6d5n, 0x655n | (1n << 52n)],
+  },
+  mali: {
+    configuration: configurationOf("mali", { vaWidthLg2: 41, oaWidthLg2: 40, topLevel: 3 }),
+    mode: 3,
+    address: (table) => table,
+    likely: [3n, 3n, 0x2c1n],
+  },
 };
 
 /** A small generator of 32-bit numbers; the seed is in the test's title. */
@@ -119,11 +182,15 @@ function generator(seed: number): () => number {
 function garbage({ configuration, mode, address, likely }: Case, seed: number): HandMadeTables {
   const next = generator(seed);
   const base = configuration.format === "riscv32" ? 0x5000_0000n : BASE;
-  const frame = (n: number) => base + BigInt(n) * 4096n;
+  const { tableBitsLg2, itemBytesLg2, wideRoot } = shapeOf(configuration);
+  const rootItems = wideRoot ? 2 ** rootBitsLg2(configuration, configuration.topLevel) : 2 ** tableBitsLg2;
+  const tableItems = 2 ** tableBitsLg2;
+  const frameBytes = Math.max(4096, Math.max(rootItems, tableItems) << itemBytesLg2);
+  const frame = (n: number) => base + BigInt(n) * BigInt(frameBytes);
   const tables = new HandMadeTables(configuration).root(frame(0), mode);
-  const count = 2 ** (configuration.tiny?.tableBitsLg2 ?? 9);
   for (let n = 0; n < FRAMES; n++) {
     const items: Record<number, bigint> = {};
+    const count = n === 0 ? Math.max(rootItems, tableItems) : tableItems;
     for (let index = 0; index < count; index++) {
       const choice = next() % 12;
       if (choice < 4) continue;
@@ -132,16 +199,16 @@ function garbage({ configuration, mode, address, likely }: Case, seed: number): 
       const turned = choice % 4 === 0 ? 1n << BigInt(next() % 64) : 0n;
       items[index] = (likely[next() % likely.length] | place) ^ turned;
     }
-    tables.table(frame(n), items);
+    tables.table(frame(n), items, frameBytes);
   }
   return tables;
 }
 
-function randomAddress({ signExtended, vaWidthLg2 }: Configuration, next: () => number): bigint {
+function randomAddress({ signExtended, upperHalf, vaWidthLg2 }: Configuration, next: () => number): bigint {
   const random = (BigInt(next()) << 32n) | BigInt(next());
-  return signExtended
-    ? BigInt.asUintN(64, BigInt.asIntN(vaWidthLg2, random))
-    : BigInt.asUintN(vaWidthLg2, random);
+  if (signExtended) return BigInt.asUintN(64, BigInt.asIntN(vaWidthLg2, random));
+  const inside = BigInt.asUintN(vaWidthLg2, random);
+  return upperHalf ? inside - (1n << BigInt(vaWidthLg2)) + (1n << 64n) : inside;
 }
 
 const hex = (value: bigint) => `0x${value.toString(16)}`;
