@@ -58,8 +58,113 @@ const SOURCES: readonly Source[] = [
   },
 ];
 
-export const STAMPS: readonly Stamp[] = SOURCES.flatMap(({ name, format, constants = {}, tiny }) => [
-  { name, format, variant: "plain", constants, shipped: true },
-  { name, format, variant: "observed", constants, shipped: true },
-  { name: `${name}-tiny`, format, variant: "observed", constants: { ...constants, ...tiny }, shipped: false },
-]);
+/** What the long descriptor's granules differ in, and their tiny forms: tables of four items, runs of two. */
+const ARM_GRANULES: Readonly<Record<string, Pick<Source, "constants" | "tiny">>> = {
+  "4k": {
+    constants: {},
+    tiny: { tableBitsLg2: 2, pageRunLg2: 1, blockRunLg2: 1, vaWidthMaxLg2: 20 },
+  },
+  "16k": {
+    constants: {
+      granuleLg2: 14,
+      tableBitsLg2: 11,
+      frameLg2: 14,
+      leafLevelMax: 1,
+      pageRunLg2: 7,
+      blockRunLg2: 5,
+    },
+    tiny: { tableBitsLg2: 2, pageRunLg2: 1, blockRunLg2: 1, vaWidthMaxLg2: 22 },
+  },
+  "64k": {
+    constants: {
+      granuleLg2: 16,
+      tableBitsLg2: 13,
+      frameLg2: 16,
+      topLevelMax: 2,
+      vaWidthMaxLg2: 52,
+      oaWidthMaxLg2: 52,
+      pageRunLg2: 5,
+      blockRunLg2: 5,
+      contiguousLevelMax: 1,
+      addressLinearLg2: 48,
+    },
+    tiny: { tableBitsLg2: 2, pageRunLg2: 1, blockRunLg2: 1, vaWidthMaxLg2: 22 },
+  },
+  "4k-lpa2": {
+    constants: {
+      lpa2: true,
+      topLevelMax: 4,
+      leafLevelMax: 3,
+      vaWidthMaxLg2: 52,
+      vaWidthDefaultLg2: 52,
+      oaWidthMaxLg2: 52,
+      addressLinearLg2: 50,
+    },
+    tiny: { tableBitsLg2: 2, pageRunLg2: 1, blockRunLg2: 1, vaWidthMaxLg2: 22 },
+  },
+  "16k-lpa2": {
+    constants: {
+      granuleLg2: 14,
+      lpa2: true,
+      tableBitsLg2: 11,
+      frameLg2: 14,
+      vaWidthMaxLg2: 52,
+      vaWidthDefaultLg2: 52,
+      oaWidthMaxLg2: 52,
+      pageRunLg2: 7,
+      blockRunLg2: 5,
+      contiguousLevelMax: 1,
+      addressLinearLg2: 50,
+    },
+    tiny: { tableBitsLg2: 2, pageRunLg2: 1, blockRunLg2: 1, vaWidthMaxLg2: 22 },
+  },
+};
+
+/** Both stages of every granule, the 32-bit tables with the same descriptors, and Mali's. */
+const ARM_LONG_DESCRIPTOR: readonly Source[] = [
+  ...Object.entries(ARM_GRANULES).flatMap(([granule, { constants, tiny }]) =>
+    [1, 2].map((stage) => {
+      const name = `armv8-stage${stage}-${granule}`;
+      return {
+        name,
+        format: "armv8",
+        constants: { ...constants, name, stage, upperHalf: stage === 1 },
+        tiny,
+      };
+    }),
+  ),
+  ...[1, 2].map((stage) => {
+    const name = `arm-lpae-stage${stage}`;
+    const vaWidthMaxLg2 = stage === 1 ? 32 : 40;
+    return {
+      name,
+      format: "armv8",
+      constants: {
+        name,
+        stage,
+        upperHalf: stage === 1,
+        vaWidthMaxLg2,
+        vaWidthDefaultLg2: vaWidthMaxLg2,
+        oaWidthMaxLg2: 40,
+        topLevelMax: 2,
+        tracksDirty: false,
+      },
+      tiny: { tableBitsLg2: 2, pageRunLg2: 1, blockRunLg2: 1, vaWidthMaxLg2: stage === 1 ? 18 : 20 },
+    };
+  }),
+  { name: "mali", format: "mali", tiny: { tableBitsLg2: 2, vaWidthMaxLg2: 20 } },
+];
+
+export const STAMPS: readonly Stamp[] = [...SOURCES, ...ARM_LONG_DESCRIPTOR].flatMap(
+  ({ name, format, constants = {}, tiny }) => [
+    { name, format, variant: "plain", constants, shipped: true },
+    { name, format, variant: "observed", constants, shipped: true },
+    {
+      name: `${name}-tiny`,
+      format,
+      variant: "observed",
+      constants: { ...constants, ...tiny },
+      shipped: false,
+    },
+  ],
+);

@@ -1,6 +1,19 @@
 /** Generic page tables for IOMMUs and MMUs: one engine, every format. */
 export { amdv1 } from "./entries/amdv1.js";
 export { amdv1Mock } from "./entries/amdv1-mock.js";
+export { armLpaeStage1 } from "./entries/arm-lpae-stage1.js";
+export { armLpaeStage2 } from "./entries/arm-lpae-stage2.js";
+export { armv8Stage1_4k } from "./entries/armv8-stage1-4k.js";
+export { armv8Stage1_4kLpa2 } from "./entries/armv8-stage1-4k-lpa2.js";
+export { armv8Stage1_16k } from "./entries/armv8-stage1-16k.js";
+export { armv8Stage1_16kLpa2 } from "./entries/armv8-stage1-16k-lpa2.js";
+export { armv8Stage1_64k } from "./entries/armv8-stage1-64k.js";
+export { armv8Stage2_4k } from "./entries/armv8-stage2-4k.js";
+export { armv8Stage2_4kLpa2 } from "./entries/armv8-stage2-4k-lpa2.js";
+export { armv8Stage2_16k } from "./entries/armv8-stage2-16k.js";
+export { armv8Stage2_16kLpa2 } from "./entries/armv8-stage2-16k-lpa2.js";
+export { armv8Stage2_64k } from "./entries/armv8-stage2-64k.js";
+export { mali } from "./entries/mali.js";
 export { riscv32 } from "./entries/riscv32.js";
 export { riscv64 } from "./entries/riscv64.js";
 export { vtdSecondStage } from "./entries/vtd-second-stage.js";
@@ -28,3 +41,4 @@ export type {
   X86Options,
 } from "./options.js";
 export type { DirtyOptions, Entry, ExistingTables, HardwareInfo, PageTable } from "./page-table.js";
+  MaliOptions,

@@ -7,6 +7,11 @@ import { formatEntry } from "./format-entry.js";
 import type {
   Amdv1MockOptions,
   Amdv1Options,
+  ArmStage1Options,
+  ArmStage2Options,
+  Armv8Stage1Options,
+  Armv8Stage2Options,
+  MaliOptions,
   Riscv32Options,
   Riscv64Options,
   VtdSecondStageOptions,
@@ -18,6 +23,19 @@ import * as riscv32 from "./stamps/riscv32.observed.stamp.js";
 import * as riscv64 from "./stamps/riscv64.observed.stamp.js";
 import * as vtdSecondStage from "./stamps/vtd-second-stage.observed.stamp.js";
 import * as x86_64 from "./stamps/x86-64.observed.stamp.js";
+import * as armLpaeStage1 from "./stamps/arm-lpae-stage1.observed.stamp.js";
+import * as armLpaeStage2 from "./stamps/arm-lpae-stage2.observed.stamp.js";
+import * as armv8Stage1_4k from "./stamps/armv8-stage1-4k.observed.stamp.js";
+import * as armv8Stage1_4kLpa2 from "./stamps/armv8-stage1-4k-lpa2.observed.stamp.js";
+import * as armv8Stage1_16k from "./stamps/armv8-stage1-16k.observed.stamp.js";
+import * as armv8Stage1_16kLpa2 from "./stamps/armv8-stage1-16k-lpa2.observed.stamp.js";
+import * as armv8Stage1_64k from "./stamps/armv8-stage1-64k.observed.stamp.js";
+import * as armv8Stage2_4k from "./stamps/armv8-stage2-4k.observed.stamp.js";
+import * as armv8Stage2_4kLpa2 from "./stamps/armv8-stage2-4k-lpa2.observed.stamp.js";
+import * as armv8Stage2_16k from "./stamps/armv8-stage2-16k.observed.stamp.js";
+import * as armv8Stage2_16kLpa2 from "./stamps/armv8-stage2-16k-lpa2.observed.stamp.js";
+import * as armv8Stage2_64k from "./stamps/armv8-stage2-64k.observed.stamp.js";
+import * as mali from "./stamps/mali.observed.stamp.js";
 
 /** The formats by name, each observed. */
 export const observed = {
@@ -28,3 +46,16 @@ export const observed = {
   riscv64: formatEntry<Riscv64Options>("riscv64", riscv64),
   riscv32: formatEntry<Riscv32Options>("riscv32", riscv32),
 } as const;
+  "armv8-stage1-4k": formatEntry<Armv8Stage1Options>("armv8-stage1-4k", armv8Stage1_4k),
+  "armv8-stage1-16k": formatEntry<Armv8Stage1Options>("armv8-stage1-16k", armv8Stage1_16k),
+  "armv8-stage1-64k": formatEntry<Armv8Stage1Options>("armv8-stage1-64k", armv8Stage1_64k),
+  "armv8-stage1-4k-lpa2": formatEntry<Armv8Stage1Options>("armv8-stage1-4k-lpa2", armv8Stage1_4kLpa2),
+  "armv8-stage1-16k-lpa2": formatEntry<Armv8Stage1Options>("armv8-stage1-16k-lpa2", armv8Stage1_16kLpa2),
+  "armv8-stage2-4k": formatEntry<Armv8Stage2Options>("armv8-stage2-4k", armv8Stage2_4k),
+  "armv8-stage2-16k": formatEntry<Armv8Stage2Options>("armv8-stage2-16k", armv8Stage2_16k),
+  "armv8-stage2-64k": formatEntry<Armv8Stage2Options>("armv8-stage2-64k", armv8Stage2_64k),
+  "armv8-stage2-4k-lpa2": formatEntry<Armv8Stage2Options>("armv8-stage2-4k-lpa2", armv8Stage2_4kLpa2),
+  "armv8-stage2-16k-lpa2": formatEntry<Armv8Stage2Options>("armv8-stage2-16k-lpa2", armv8Stage2_16kLpa2),
+  "arm-lpae-stage1": formatEntry<ArmStage1Options>("arm-lpae-stage1", armLpaeStage1),
+  "arm-lpae-stage2": formatEntry<ArmStage2Options>("arm-lpae-stage2", armLpaeStage2),
+  mali: formatEntry<MaliOptions>("mali", mali),

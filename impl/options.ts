@@ -123,6 +123,61 @@ const COMMON = ["memory", "oaWidthLg2", "pageSizes", "gather", "invalidate"];
 
 /** The options that this format knows. */
 export function optionNames(): readonly string[] {
+  /** 34, of Sv32x4. */
+  readonly vaWidthLg2?: 34 | undefined;
+}
+
+  /** Input addresses are below `2^vaWidthLg2`, which may not be more than output addresses are. Default 32. */
+  readonly vaWidthLg2?: number | undefined;
+}
+
+/** What every stage 1 of ARM's long descriptor takes. */
+export interface ArmStage1Options extends CommonOptions {
+  /** One of 32, 36, 40, 42, 44, 48, 52, as far as the format goes. Default: the highest. */
+  readonly oaWidthLg2?: number | undefined;
+  /** 64 minus TCR.T0SZ or T1SZ. Default: 48; 52 with LPA2, 32 for LPAE. */
+  readonly vaWidthLg2?: number | undefined;
+  /** The tables of TTBR1: address bits from `vaWidthLg2` up are all ones. Default false. */
+  readonly upperHalf?: boolean | undefined;
+  /** Leaves (NS) and tables (NSTable) are of the non-secure world. Default false. */
+  readonly nonSecure?: boolean | undefined;
+  /** The walker, which must be `incoherent`, fetches tables through an outer write-back cache. Default false. */
+  readonly outerWriteBack?: boolean | undefined;
+  readonly incoherent?: Clean | undefined;
+}
+
+export interface Armv8Stage1Options extends ArmStage1Options {
+  /** Hardware manages dirty state (FEAT_HAFDBS); writable leaves begin dirty. Default false. */
+  readonly dirtyTracking?: boolean | undefined;
+}
+
+/** What every stage 2 of ARM's long descriptor takes. */
+export interface ArmStage2Options extends CommonOptions {
+  /** One of 32, 36, 40, 42, 44, 48, 52, as far as the format goes. Default: the highest. */
+  readonly oaWidthLg2?: number | undefined;
+  /** 64 minus VTCR.T0SZ. Default: 48; 52 with LPA2, 40 for LPAE. */
+  readonly vaWidthLg2?: number | undefined;
+  /** Memory attributes are encoded for forced write-back (FEAT_S2FWB). Default false. */
+  readonly forcedWriteBack?: boolean | undefined;
+  /**
+   * Up to 16 start tables stand side by side wherever that saves a level, not only where the architecture demands
+   * it. Default false.
+   */
+  readonly eagerConcatenation?: boolean | undefined;
+  readonly incoherent?: Clean | undefined;
+}
+
+export interface Armv8Stage2Options extends ArmStage2Options {
+  /** Hardware manages dirty state (FEAT_HAFDBS); writable leaves begin dirty. Default false. */
+  readonly dirtyTracking?: boolean | undefined;
+}
+
+export interface MaliOptions extends CommonOptions {
+  /** Default 48. */
+  readonly vaWidthLg2?: number | undefined;
+  readonly incoherent?: Clean | undefined;
+}
+
   const names = [...COMMON, ...features.flags];
   if (topLevelMin < topLevelMax && !features.widthNamesTop) names.push("topLevel");
   if (topLevelMin < topLevelMax || !features.widthNamesTop || wideRoot) names.push("vaWidthLg2");

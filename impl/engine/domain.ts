@@ -176,7 +176,8 @@ export class Domain {
 
   /** log2 of the items that a root of this level uses. */
   rootBitsLg2(level: number): number {
-    const left = this.settings.vaWidthLg2 - levelLg2(level);
+    // An input narrower than one item of a fixed top (Mali) uses a part of that item.
+    const left = Math.max(0, this.settings.vaWidthLg2 - levelLg2(level));
     return wideRoot ? left : Math.min(left, tableBitsLg2);
   }
 
