@@ -41,6 +41,12 @@ const SOURCES: readonly Source[] = [
     tiny: { tableBitsLg2: 2, topLevelMin: 1, topLevelMax: 2, vaWidthMaxLg2: 18 },
   },
   {
+    name: "x86-pae",
+    format: "x86-64",
+    constants: { name: "x86-pae", topLevelMin: 2, topLevelMax: 2, vaWidthMaxLg2: 39 },
+    tiny: { tableBitsLg2: 2, vaWidthMaxLg2: 18 },
+  },
+  {
     name: "vtd-second-stage",
     format: "vtd-second-stage",
     tiny: { tableBitsLg2: 2, topLevelMin: 1, topLevelMax: 2, vaWidthMaxLg2: 18 },
@@ -55,6 +61,71 @@ const SOURCES: readonly Source[] = [
     format: "riscv32",
     // Two top levels to choose from, so that the width is an option.
     tiny: { tableBitsLg2: 2, topLevelMax: 2, leafLevelMax: 2, vaWidthMaxLg2: 18 },
+  },
+  {
+    name: "riscv64-guest",
+    format: "riscv64",
+    constants: {
+      name: "riscv64-guest",
+      wideRoot: true,
+      rootBitsLg2: 2,
+      rootFrameLg2: 14,
+      vaWidthMaxLg2: 59,
+      vaWidthDefaultLg2: 50,
+      signExtended: false,
+    },
+    tiny: {
+      tableBitsLg2: 2,
+      napotLg2: 1,
+      topLevelMin: 1,
+      topLevelMax: 2,
+      vaWidthMaxLg2: 20,
+      vaWidthDefaultLg2: 20,
+    },
+  },
+  {
+    name: "riscv32-guest",
+    format: "riscv32",
+    constants: {
+      name: "riscv32-guest",
+      wideRoot: true,
+      rootBitsLg2: 2,
+      rootFrameLg2: 14,
+      vaWidthMaxLg2: 34,
+      vaWidthDefaultLg2: 34,
+    },
+    tiny: {
+      tableBitsLg2: 2,
+      topLevelMax: 2,
+      leafLevelMax: 2,
+      vaWidthMaxLg2: 20,
+      vaWidthDefaultLg2: 20,
+    },
+  },
+  {
+    name: "dart1-4k",
+    format: "dart1",
+    constants: {
+      name: "dart1-4k",
+      granuleLg2: 12,
+      tableBitsLg2: 9,
+      frameLg2: 12,
+      rootFrameLg2: 12,
+      ttbrBitsLg2: 2,
+      topLevelMax: 2,
+    },
+    tiny: { tableBitsLg2: 2, vaWidthMaxLg2: 20, vaWidthDefaultLg2: 18 },
+  },
+  {
+    name: "dart1-16k",
+    format: "dart1",
+    constants: { name: "dart1-16k" },
+    tiny: { tableBitsLg2: 2, topLevelMax: 2, vaWidthMaxLg2: 20, vaWidthDefaultLg2: 18 },
+  },
+  {
+    name: "dart2",
+    format: "dart2",
+    tiny: { tableBitsLg2: 2, vaWidthMaxLg2: 20, vaWidthDefaultLg2: 18 },
   },
 ];
 

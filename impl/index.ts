@@ -13,11 +13,17 @@ export { armv8Stage2_4kLpa2 } from "./entries/armv8-stage2-4k-lpa2.js";
 export { armv8Stage2_16k } from "./entries/armv8-stage2-16k.js";
 export { armv8Stage2_16kLpa2 } from "./entries/armv8-stage2-16k-lpa2.js";
 export { armv8Stage2_64k } from "./entries/armv8-stage2-64k.js";
+export { dart1_4k } from "./entries/dart1-4k.js";
+export { dart1_16k } from "./entries/dart1-16k.js";
+export { dart2 } from "./entries/dart2.js";
 export { mali } from "./entries/mali.js";
 export { riscv32 } from "./entries/riscv32.js";
+export { riscv32Guest } from "./entries/riscv32-guest.js";
 export { riscv64 } from "./entries/riscv64.js";
+export { riscv64Guest } from "./entries/riscv64-guest.js";
 export { vtdSecondStage } from "./entries/vtd-second-stage.js";
 export { x86_64 } from "./entries/x86-64.js";
+export { x86Pae } from "./entries/x86-pae.js";
 export { type ErrorCode, PageTableError, Status, type StatusCode, statusCode } from "./errors.js";
 export type { FormatEntry } from "./format-entry.js";
 export { Prot } from "./formats/format.js";
@@ -31,14 +37,22 @@ export {
 export type {
   Amdv1MockOptions,
   Amdv1Options,
+  ArmStage1Options,
+  ArmStage2Options,
+  Armv8Stage1Options,
+  Armv8Stage2Options,
   Clean,
   CommonOptions,
+  DartOptions,
   GatherPolicyName,
   Invalidation,
+  MaliOptions,
+  Riscv32GuestOptions,
   Riscv32Options,
+  Riscv64GuestOptions,
   Riscv64Options,
   VtdSecondStageOptions,
   X86Options,
+  X86PaeOptions,
 } from "./options.js";
 export type { DirtyOptions, Entry, ExistingTables, HardwareInfo, PageTable } from "./page-table.js";
-  MaliOptions,

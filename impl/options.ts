@@ -80,6 +80,15 @@ export interface X86Options extends CommonOptions {
   readonly incoherent?: Clean | undefined;
 }
 
+export interface X86PaeOptions extends CommonOptions {
+  /** 30 to 39. Default 39. */
+  readonly vaWidthLg2?: number | undefined;
+  /** Addresses are sign-extended. Default true. */
+  readonly signExtended?: boolean | undefined;
+  readonly encryptionBit?: number | undefined;
+  readonly incoherent?: Clean | undefined;
+}
+
 export interface VtdSecondStageOptions extends CommonOptions {
   /** Level of the root: 2, 3, 4 for a walk of three, four, five levels. Default 3. */
   readonly topLevel?: 2 | 3 | 4 | undefined;
@@ -99,34 +108,27 @@ export interface Riscv64Options extends CommonOptions {
   readonly signExtended?: boolean | undefined;
   /** 64 KiB entries may be used. Default false. */
   readonly svnapot?: boolean | undefined;
+  /** Leaves carry memory types: IO for MMIO, non-cacheable for what is not cacheable either. Default false. */
+  readonly svpbmt?: boolean | undefined;
+}
+
+export interface Riscv64GuestOptions extends CommonOptions {
+  /** 41, 50, 59 for Sv39x4, Sv48x4, Sv57x4. Default 50. */
+  readonly vaWidthLg2?: 41 | 50 | 59 | undefined;
+  /** 64 KiB entries may be used. Default false. */
+  readonly svnapot?: boolean | undefined;
+  /** Leaves carry memory types: IO for MMIO, non-cacheable for what is not cacheable either. Default false. */
+  readonly svpbmt?: boolean | undefined;
 }
 
 export type Riscv32Options = CommonOptions;
 
-/**
- * For a walker that does not snoop the caches: called in order, each time before anything that depends on these
- * bytes is stored.
- */
-export type Clean = (address: bigint, lengthBytes: number) => void;
-
-/** Every option of every format, as the checks below see them. */
-interface AnyOptions extends CommonOptions {
-  readonly topLevel?: number | undefined;
-  readonly vaWidthLg2?: number | undefined;
-  readonly signExtended?: boolean | undefined;
-  readonly upperHalf?: boolean | undefined;
-  readonly encryptionBit?: number | undefined;
-  readonly incoherent?: Clean | undefined;
-}
-
-const COMMON = ["memory", "oaWidthLg2", "pageSizes", "gather", "invalidate"];
-
-/** The options that this format knows. */
-export function optionNames(): readonly string[] {
+export interface Riscv32GuestOptions extends CommonOptions {
   /** 34, of Sv32x4. */
   readonly vaWidthLg2?: 34 | undefined;
 }
 
+export interface DartOptions extends CommonOptions {
   /** Input addresses are below `2^vaWidthLg2`, which may not be more than output addresses are. Default 32. */
   readonly vaWidthLg2?: number | undefined;
 }
@@ -178,6 +180,26 @@ export interface MaliOptions extends CommonOptions {
   readonly incoherent?: Clean | undefined;
 }
 
+/**
+ * For a walker that does not snoop the caches: called in order, each time before anything that depends on these
+ * bytes is stored.
+ */
+export type Clean = (address: bigint, lengthBytes: number) => void;
+
+/** Every option of every format, as the checks below see them. */
+interface AnyOptions extends CommonOptions {
+  readonly topLevel?: number | undefined;
+  readonly vaWidthLg2?: number | undefined;
+  readonly signExtended?: boolean | undefined;
+  readonly upperHalf?: boolean | undefined;
+  readonly encryptionBit?: number | undefined;
+  readonly incoherent?: Clean | undefined;
+}
+
+const COMMON = ["memory", "oaWidthLg2", "pageSizes", "gather", "invalidate"];
+
+/** The options that this format knows. */
+export function optionNames(): readonly string[] {
   const names = [...COMMON, ...features.flags];
   if (topLevelMin < topLevelMax && !features.widthNamesTop) names.push("topLevel");
   if (topLevelMin < topLevelMax || !features.widthNamesTop || wideRoot) names.push("vaWidthLg2");

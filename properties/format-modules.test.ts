@@ -3,13 +3,15 @@ import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import test from "ava";
 import * as amdv1 from "../impl/formats/amdv1.js";
+import * as dart1 from "../impl/formats/dart1.js";
+import * as dart2 from "../impl/formats/dart2.js";
 import type { Format } from "../impl/formats/format.js";
 import * as riscv32 from "../impl/formats/riscv32.js";
 import * as riscv64 from "../impl/formats/riscv64.js";
 import * as vtdSecondStage from "../impl/formats/vtd-second-stage.js";
 import * as x86_64 from "../impl/formats/x86-64.js";
 
-const formats: readonly Format[] = [amdv1, riscv32, riscv64, vtdSecondStage, x86_64];
+const formats: readonly Format[] = [amdv1, dart1, dart2, riscv32, riscv64, vtdSecondStage, x86_64];
 
 test("every module of impl/formats is a format, and is called as its file", (t) => {
   const files = readdirSync(fileURLToPath(new URL("../impl/formats/", import.meta.url)));

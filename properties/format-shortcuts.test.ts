@@ -1,6 +1,8 @@
 // The short questions that the engine's loops ask of an item agree with `kindOf`, on items of every kind.
 import test from "ava";
 import * as amdv1 from "../impl/formats/amdv1.js";
+import * as dart1 from "../impl/formats/dart1.js";
+import * as dart2 from "../impl/formats/dart2.js";
 import { EntryKind, type Format } from "../impl/formats/format.js";
 import * as riscv32 from "../impl/formats/riscv32.js";
 import * as riscv64 from "../impl/formats/riscv64.js";
@@ -8,7 +10,7 @@ import * as vtdSecondStage from "../impl/formats/vtd-second-stage.js";
 import * as x86 from "../impl/formats/x86-64.js";
 import { Random } from "../models/index.js";
 
-const formats: readonly Format[] = [amdv1, x86, vtdSecondStage, riscv64, riscv32];
+const formats: readonly Format[] = [amdv1, x86, vtdSecondStage, riscv64, riscv32, dart1, dart2];
 const ITEMS = 20_000;
 
 for (const format of formats) {

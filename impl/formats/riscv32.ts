@@ -2,6 +2,9 @@
  * RISC-V Sv32: two levels of 32-bit items, 34-bit output addresses.
  * Source: RISC-V Instruction Set Manual, Volume II: Privileged Architecture, "Supervisor-Level ISA" (Sv32);
  * RISC-V IOMMU Architecture Specification (iosatp, fsc).
+ *
+ * With a root four times as large the same items are those of the G-stage, Sv32x4 ("Hypervisor Extension", two-stage
+ * address translation).
  */
 import {
   EntryKind,
@@ -32,6 +35,7 @@ export const wideRoot: boolean = false;
 export const upperHalf: boolean = false;
 /** Bits that the root decodes beyond those of a table. */
 export const rootBitsLg2: number = 0;
+export const vaWidthDefaultLg2: number = 32;
 export const topLevelMin = 1;
 export const topLevelMax = 1;
 export const leafLevelMax = 1;
@@ -52,7 +56,7 @@ export const cleanMarkWord: Format["cleanMarkWord"] = 0;
 export const features: FormatFeatures = {
   topLevelDefault: 1,
   widthNamesTop: true,
-  vaWidthDefaultLg2: 32,
+  vaWidthDefaultLg2,
   signExtended: false,
   encryption: false,
   flags: [],
@@ -213,12 +217,12 @@ export function tableReachLg2(_flags: number): number {
   return 34;
 }
 
-/** iosatp.MODE, fsc.MODE with SXL = 1: 8 is Sv32. */
+/** iosatp.MODE, fsc.MODE with SXL = 1, iohgatp.MODE with GXL = 1: 8 is Sv32 and Sv32x4. */
 export function modeOf(_topLevel: number, _vaWidthLg2: number): number {
   return 8;
 }
 
-/** satp, iosatp, fsc: MODE and PPN. */
+/** satp, iosatp, fsc, hgatp, iohgatp: MODE and PPN. */
 export function registersOf({ root, topLevel, vaWidthLg2 }: NamedTables): Registers {
   return { mode: modeOf(topLevel, vaWidthLg2), ppn: root >> 12n };
 }

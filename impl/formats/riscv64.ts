@@ -1,7 +1,10 @@
 /**
  * RISC-V Sv39, Sv48 and Sv57: the CPU's tables and the IOMMU's first stage.
  * Source: RISC-V Instruction Set Manual, Volume II: Privileged Architecture, "Supervisor-Level ISA" (Sv39, Sv48,
- * Sv57; Svnapot); RISC-V IOMMU Architecture Specification (iosatp, fsc).
+ * Sv57; Svnapot; Svpbmt); RISC-V IOMMU Architecture Specification (iosatp, fsc).
+ *
+ * With a root four times as large and addresses that are not sign-extended the same items are those of the G-stage,
+ * Sv39x4 to Sv57x4 ("Hypervisor Extension", two-stage address translation): U is set in every leaf, G is ignored.
  */
 import {
   EntryKind,
@@ -24,8 +27,12 @@ const PPN_LOW = -1024;
 const PPN_HIGH = 0x3fffff;
 /** Bit 63: the entry is one of a naturally aligned run (Svnapot). */
 const N_HIGH = 1 << 31;
+/** PBMT, bits 62:61 (Svpbmt): 0 is what the memory says for itself. */
+const PBMT_NONCACHEABLE_HIGH = 1 << 29;
+const PBMT_IO_HIGH = 2 << 29;
 
 const SVNAPOT = 1;
+const SVPBMT = 2;
 
 export const name: string = "riscv64";
 export const granuleLg2 = 12;
@@ -37,6 +44,8 @@ export const wideRoot: boolean = false;
 export const upperHalf: boolean = false;
 /** Bits that the root decodes beyond those of a table. */
 export const rootBitsLg2: number = 0;
+export const vaWidthDefaultLg2: number = 48;
+export const signExtended: boolean = true;
 export const topLevelMin = 2;
 export const topLevelMax = 4;
 export const leafLevelMax = 4;
@@ -60,10 +69,10 @@ export const cleanMarkWord: Format["cleanMarkWord"] = 0;
 export const features: FormatFeatures = {
   topLevelDefault: 3,
   widthNamesTop: true,
-  vaWidthDefaultLg2: 48,
-  signExtended: true,
+  vaWidthDefaultLg2,
+  signExtended,
   encryption: false,
-  flags: ["svnapot"],
+  flags: ["svnapot", "svpbmt"],
 };
 
 /** V with R, W and X clear points to a table. */
@@ -133,8 +142,10 @@ export function leafAttributesLow(prot: number, _flags: number): number {
   return low;
 }
 
-export function leafAttributesHigh(_prot: number, _flags: number, _encryptionHigh: number): number {
-  return 0;
+export function leafAttributesHigh(prot: number, flags: number, _encryptionHigh: number): number {
+  if ((flags & SVPBMT) === 0) return 0;
+  if ((prot & Prot.mmio) !== 0) return PBMT_IO_HIGH;
+  return (prot & Prot.cacheable) !== 0 ? 0 : PBMT_NONCACHEABLE_HIGH;
 }
 
 /** A run of `2^napotLg2` items says so by N and by the highest of the page-number bits that it does not need. */
@@ -225,12 +236,12 @@ export function tableReachLg2(_flags: number): number {
   return 56;
 }
 
-/** iosatp.MODE, fsc.MODE: 8, 9, 10 for Sv39, Sv48, Sv57. */
+/** iosatp.MODE, fsc.MODE, iohgatp.MODE: 8, 9, 10 for Sv39, Sv48, Sv57 and for the G-stage's of the same levels. */
 export function modeOf(topLevel: number, _vaWidthLg2: number): number {
   return topLevel + 6;
 }
 
-/** satp, iosatp, fsc: MODE and PPN. */
+/** satp, iosatp, fsc, hgatp, iohgatp: MODE and PPN. */
 export function registersOf({ root, topLevel, vaWidthLg2 }: NamedTables): Registers {
   return { mode: modeOf(topLevel, vaWidthLg2), ppn: root >> 12n };
 }

@@ -2,6 +2,8 @@
  * x86-64 long-mode tables: the CPU, AMD's IOMMU "v2" (guest) tables, VT-d's first stage.
  * Source: AMD64 Architecture Programmer's Manual vol. 2 §5.3–5.4; Intel SDM vol. 3 §4.5; Intel VT-d
  * Architecture Specification §3.6 and §9.7.
+ *
+ * With one level less the same items make tables of 39 bits, "x86-pae" here, which VT-d's first stage does not have.
  */
 import {
   EntryKind,
@@ -210,7 +212,7 @@ export function tableReachLg2(_flags: number): number {
   return 52;
 }
 
-/** The number of levels: 4 or 5. */
+/** The number of levels: 4 or 5, or 3 of x86-pae. */
 export function modeOf(topLevel: number, _vaWidthLg2: number): number {
   return topLevel + 1;
 }
