@@ -193,7 +193,7 @@ function replacement(subject: PageTableSubject, entry: FormatEntry<CommonOptions
   const { vaWidthLg2, topLevel, forceCoherence } = configuration;
   subject.table.destroy();
   const options = { memory, vaWidthLg2, topLevel, forceCoherence };
-  return entry.create({ ...options, invalidate: (range) => journal.invalidations.push(range) });
+  return entry.create({ ...options, invalidate: (range) => journal.invalidated(range) });
 }
 
 const mutants = [

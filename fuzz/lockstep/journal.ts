@@ -1,5 +1,6 @@
 /** What happened to table memory during one operation: every store, and what the table told its owner. */
 import type { Invalidation, MemoryObserver } from "../../impl/index.js";
+import { spanOf, type TableWatch } from "../../models/iotlb/index.js";
 
 /** More stores than any legal operation makes: whoever passes this is going round in circles. */
 const STORES_AT_MOST = 1 << 22;
@@ -23,6 +24,8 @@ export class Journal implements MemoryObserver {
   readonly allocations: number[] = [];
   readonly publications: Publication[] = [];
   readonly invalidations: Invalidation[] = [];
+  /** Judges each store as it comes. */
+  watch: TableWatch | undefined = undefined;
   /** Per word, whether it was stored and not yet written back. Undefined where the walker snoops. */
   readonly #unclean: Uint8Array | undefined;
   /** The bit of a table item that only software reads; a store of nothing else needs no writing back. */
@@ -47,26 +50,38 @@ export class Journal implements MemoryObserver {
     this.stores[count] = word;
     this.storeCount = count + 1;
     if (this.#unclean !== undefined && (oldValue ^ newValue) !== this.#markBit) this.#unclean[word] = 1;
+    this.watch?.stored(word, oldValue, newValue);
   }
 
   allocated(word: number, frameLg2: number): void {
     this.allocations.push(word);
     this.#unclean?.fill(1, word, word + (1 << (frameLg2 - 2)));
+    this.watch?.allocated(word, frameLg2);
   }
 
   quarantined(): void {}
 
   released(word: number, frameLg2: number): void {
     this.#unclean?.fill(0, word, word + (1 << (frameLg2 - 2)));
+    this.watch?.released(word, frameLg2);
   }
 
   published(oldTop: number, newTop: number): void {
     this.publications.push({ oldTop, newTop });
+    this.watch?.published(newTop & ~7, newTop & 7);
+  }
+
+  /** The hardware was told to forget. */
+  invalidated(invalidation: Invalidation): void {
+    this.invalidations.push(invalidation);
+    const { first, last, leafLevels, tableLevels } = invalidation;
+    this.watch?.invalidated(spanOf(first, last), leafLevels, tableLevels);
   }
 
   /** Bytes were written back. */
   cleaned(word: number, lengthBytes: number): void {
     this.#unclean?.fill(0, word, word + (lengthBytes >> 2));
+    this.watch?.cleaned(word, lengthBytes);
   }
 
   /** Whether a walker that does not snoop may see an old value of this word. */

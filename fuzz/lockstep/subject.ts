@@ -241,7 +241,7 @@ function createTable(configuration: Configuration, memory: TableMemory, journal:
     oaWidthLg2,
     pageSizes,
     gather,
-    invalidate: (range) => journal.invalidations.push(range),
+    invalidate: (range) => journal.invalidated(range),
   };
   const clean = (address: bigint, lengthBytes: number) =>
     journal.cleaned(Number(address - memory.base) >> 2, lengthBytes);

@@ -1,0 +1,166 @@
+/**
+ * The steps that items take within one operation: what each was first, and everything in between that a walk could
+ * have met. What it is in the end is asked when the operation is over.
+ */
+import { highMask, lowMask } from "../walkers/words.js";
+import { ItemKind, type ItemKindCode, type LiveTables, type Place } from "./live-tables.js";
+
+/** A state that an item was in between two stores of one operation. */
+export interface Between extends Place {
+  readonly item: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** Two translations differ: `wider` where the address is the same and only the permissions grew. */
+export type Verdict = "same" | "other" | "wider";
+
+/** What a walk of an item's first address finds. */
+class Meaning {
+  kind: ItemKindCode = ItemKind.empty;
+  oaLow = 0;
+  oaHigh = 0;
+  rights = 0;
+}
+
+export class ItemSteps {
+  readonly #tables: LiveTables;
+  /** Per item: the operation that touched it last, and its words before that. */
+  readonly #operation: Int32Array;
+  readonly #firstLow: Int32Array;
+  readonly #firstHigh: Int32Array;
+  readonly #between: Between[] = [];
+  readonly #a = new Meaning();
+  readonly #b = new Meaning();
+  #now = 0;
+
+  constructor(tables: LiveTables) {
+    this.#tables = tables;
+    const items = tables.words.length >> tables.itemWordsLg2;
+    this.#operation = new Int32Array(items);
+    this.#firstLow = new Int32Array(items);
+    this.#firstHigh = new Int32Array(items);
+  }
+
+  begin(): void {
+    this.#now++;
+    this.#between.length = 0;
+  }
+
+  /** An item leaves a state in which it translated as these words do; a table without leaves counts as nothing. */
+  leaves(item: number, place: Place, low: number, high: number): void {
+    const index = item >> this.#tables.itemWordsLg2;
+    if (this.#operation[index] === this.#now) {
+      this.#between.push({ item, low, high, level: place.level, vaLow: place.vaLow, vaHigh: place.vaHigh });
+      return;
+    }
+    this.#operation[index] = this.#now;
+    this.#firstLow[index] = low;
+    this.#firstHigh[index] = high;
+  }
+
+  get between(): readonly Between[] {
+    return this.#between;
+  }
+
+  /** Whether a state in between was a third one: neither what the item was nor what it is. */
+  verdict(state: Between): Verdict {
+    const tables = this.#tables;
+    const index = state.item >> tables.itemWordsLg2;
+    const before = this.#compare(state, this.#firstLow[index], this.#firstHigh[index]);
+    if (before === "same") return "same";
+    const isReached = tables.levelAt(state.item) === state.level;
+    const finalLow = isReached ? tables.words[state.item] : 0;
+    const finalHigh = isReached ? tables.highOf(state.item) : 0;
+    const after = this.#compare(state, finalLow, finalHigh);
+    if (after === "same") return "same";
+    return before === "wider" && after === "wider" ? "wider" : "other";
+  }
+
+  #compare(state: Between, low: number, high: number): Verdict {
+    const tables = this.#tables;
+    const kind = tables.kindOf(state.level, state.low, state.high);
+    const otherKind = tables.kindOf(state.level, low, high);
+    if (kind === ItemKind.table || otherKind === ItemKind.table) {
+      return this.#compareTables(state, kind, low, high, otherKind);
+    }
+    if (kind === ItemKind.illegal) return state.low === low && state.high === high ? "same" : "other";
+    this.#read(this.#a, state, state.low, state.high);
+    this.#read(this.#b, state, low, high);
+    return verdictOf(this.#a, this.#b);
+  }
+
+  #read(meaning: Meaning, place: Place, low: number, high: number): void {
+    const { walker } = this.#tables;
+    meaning.kind = this.#tables.kindOf(place.level, low, high);
+    if (meaning.kind !== ItemKind.leaf) return;
+    const { sizeLg2 } = walker;
+    meaning.oaLow = (walker.oaLow & ~lowMask(sizeLg2)) | (place.vaLow & lowMask(sizeLg2));
+    meaning.oaHigh = (walker.oaHigh & ~highMask(sizeLg2)) | (place.vaHigh & highMask(sizeLg2));
+    meaning.rights = (walker.read ? 1 : 0) | (walker.write ? 2 : 0) | (walker.execute ? 4 : 0);
+  }
+
+  /** A table translates as a leaf does if each of its items does, for its own addresses. */
+  #compareTables(
+    state: Between,
+    kind: ItemKindCode,
+    low: number,
+    high: number,
+    other: ItemKindCode,
+  ): Verdict {
+    const tables = this.#tables;
+    if (kind === ItemKind.table && other === ItemKind.table) {
+      const target = this.#targetOf(state.level, state.low, state.high);
+      return target === this.#targetOf(state.level, low, high) ? "same" : "other";
+    }
+    const tableLow = kind === ItemKind.table ? state.low : low;
+    const tableHigh = kind === ItemKind.table ? state.high : high;
+    const leafLow = kind === ItemKind.table ? low : state.low;
+    const leafHigh = kind === ItemKind.table ? high : state.high;
+    const word = this.#targetOf(state.level, tableLow, tableHigh);
+    if (word < 0) return "other";
+    this.#read(this.#b, state, leafLow, leafHigh);
+    const itemLg2 = tables.itemLg2(state.level - 1);
+    let verdict: Verdict = "same";
+    for (let index = 0; index < 1 << tables.tableBitsLg2; index++) {
+      const item = word + (index << tables.itemWordsLg2);
+      const place = below(state, index, itemLg2);
+      this.#read(this.#a, place, tables.words[item], tables.highOf(item));
+      const expected = at(this.#b, state, place);
+      const found = verdictOf(this.#a, expected);
+      if (found === "other") return "other";
+      if (found === "wider") verdict = "wider";
+    }
+    return verdict;
+  }
+
+  #targetOf(level: number, low: number, high: number): number {
+    return this.#tables.kindOf(level, low, high) === ItemKind.table ? this.#tables.target : -1;
+  }
+}
+
+function verdictOf(a: Meaning, b: Meaning): Verdict {
+  if (a.kind !== b.kind) return "other";
+  if (a.kind !== ItemKind.leaf) return "same";
+  if (a.oaLow !== b.oaLow || a.oaHigh !== b.oaHigh) return "other";
+  if (a.rights === b.rights) return "same";
+  return (a.rights & ~b.rights) !== 0 ? "wider" : "other";
+}
+
+/** The place of an item in the table below another. */
+function below(place: Place, index: number, itemLg2: number): Place {
+  const offset = BigInt(index) << BigInt(itemLg2);
+  const vaLow = place.vaLow | Number(BigInt.asIntN(32, offset));
+  const vaHigh = place.vaHigh | Number(BigInt.asIntN(32, offset >> 32n));
+  return { level: place.level - 1, vaLow, vaHigh };
+}
+
+/** What a leaf means at an address further inside it. */
+function at(meaning: Meaning, from: Place, to: Place): Meaning {
+  const moved = new Meaning();
+  moved.kind = meaning.kind;
+  moved.rights = meaning.rights;
+  moved.oaLow = meaning.oaLow | (to.vaLow ^ from.vaLow);
+  moved.oaHigh = meaning.oaHigh | (to.vaHigh ^ from.vaHigh);
+  return moved;
+}

@@ -1,0 +1,287 @@
+/**
+ * Watches every store to table memory with the eyes of a device that may walk between any two of them.
+ *
+ * A store changes one item, and an item decides the translation of its own addresses and of no other: so what every
+ * walk of every address sees after a store is known from that item alone, and from the tables below it. Therefore
+ * nothing is sampled here. Each item that changes more than once within an operation is compared, at each step, with
+ * what it was before and what it is in the end (I12, I19). Each step that a device may have read and that memory no
+ * longer holds must be forgotten in time (I9, I10). Where the hardware asks for break-before-make (Arm ARM D8.16.1),
+ * a live item may not become another live one, nor a broken one a live one before it is forgotten.
+ */
+
+import { type LineBytes, WrittenBack } from "../coherency/written-back.js";
+import type { Configuration } from "../configuration.js";
+import { type BreakRule, breakRuleOf } from "./break-rule.js";
+import { DeviceCache, type InvalidationLanguage, type StaleStep } from "./device-cache.js";
+import { type Between, ItemSteps } from "./item-steps.js";
+import { ItemKind, type ItemKindCode, LiveTables, type Place, type TableWindow } from "./live-tables.js";
+import { covers, type Span, spanAround } from "./span.js";
+
+export interface Violation {
+  readonly invariant: "I9" | "I10" | "I12" | "I13" | "I19";
+  readonly sentence: string;
+  readonly iova: bigint;
+}
+
+export interface WatchOptions {
+  /** log2 of the smallest frame of the memory; default 12. */
+  readonly smallestFrameLg2?: number | undefined;
+  /** Languages in which invalidations reach the hardware; each must suffice. Default: the format's own. */
+  readonly languages?: readonly InvalidationLanguage[] | undefined;
+  /** The device remembers misses as well. Default false. */
+  readonly cachesNotPresent?: boolean | undefined;
+  /** The bit of a table item's word that says "written back", which the walker ignores; 0 for none. */
+  readonly markLow?: number | undefined;
+  readonly markHigh?: number | undefined;
+  /** What is written back together, for a walker that does not snoop; default 4, the strictest. */
+  readonly lineBytes?: LineBytes | undefined;
+}
+
+export class TableWatch {
+  readonly cache: DeviceCache;
+  readonly #tables: LiveTables;
+  readonly #steps: ItemSteps;
+  readonly #rule: BreakRule | undefined;
+  readonly #remembersMisses: boolean;
+  readonly #writtenBack: WrittenBack | undefined;
+  readonly #markLow: number;
+  readonly #markHigh: number;
+  readonly #place: Place = { level: 0, vaLow: 0, vaHigh: 0 };
+  readonly #old = { oaLow: 0, oaHigh: 0, sizeLg2: 0, rights: 0, dirty: false, target: -1 };
+  readonly #storedItems: number[] = [];
+  #violation: Violation | undefined = undefined;
+  #pending: Span | undefined = undefined;
+
+  constructor(configuration: Configuration, window: TableWindow, options: WatchOptions = {}) {
+    this.#tables = new LiveTables(configuration, window, options.smallestFrameLg2);
+    this.#steps = new ItemSteps(this.#tables);
+    this.#rule = breakRuleOf(configuration);
+    this.#remembersMisses = options.cachesNotPresent ?? false;
+    this.cache = new DeviceCache(options.languages ?? languagesOf(configuration));
+    this.#writtenBack = configuration.incoherent
+      ? new WrittenBack(window.words.length, window.base, options.lineBytes)
+      : undefined;
+    this.#markLow = options.markLow ?? 0;
+    this.#markHigh = options.markHigh ?? 0;
+  }
+
+  /** An operation begins; `pending` is what waits in a gather that its caller holds open. */
+  begin(pending: Span | undefined): void {
+    this.#steps.begin();
+    this.#pending = pending;
+    this.#storedItems.length = 0;
+  }
+
+  /** An operation has returned; what it left to its caller to invalidate is `pending`. The first violation, if any. */
+  end(pending: Span | undefined): Violation | undefined {
+    for (const state of this.#steps.between) this.#judge(state);
+    const left = this.cache.uncovered(pending);
+    if (left !== undefined) this.#report("I9", left.firstLow, left.firstHigh, outlived(left));
+    this.#checkWrittenBack();
+    const violation = this.#violation;
+    this.#violation = undefined;
+    return violation;
+  }
+
+  /** A word of table memory was stored. */
+  stored(word: number, oldValue: number, newValue: number): void {
+    const tables = this.#tables;
+    const item = tables.itemWordsLg2 === 1 ? word & ~1 : word;
+    const isLow = word === item;
+    const mark = isLow ? this.#markLow : this.#markHigh;
+    if (this.#writtenBack !== undefined && (mark === 0 || (oldValue ^ newValue) !== mark)) {
+      this.#writtenBack.stored(word);
+      this.#storedItems.push(item);
+    }
+    const low = tables.words[item];
+    const oldLow = isLow ? oldValue : low;
+    // No architecture finds an item present of which the low word is 0.
+    if ((low | oldLow) === 0 || oldValue === newValue) return;
+    const level = tables.levelAt(word);
+    if (level < 0) return;
+    const high = tables.highOf(item);
+    this.#changed(item, level, oldLow, isLow ? high : oldValue, low, high);
+  }
+
+  /** Root and top level were published. */
+  published(rootWord: number, topLevel: number): void {
+    this.#tables.enterRoot(rootWord, topLevel);
+  }
+
+  allocated(word: number, frameLg2: number): void {
+    this.#writtenBack?.zeroed(word, 2 ** (frameLg2 - 2));
+  }
+
+  /** A frame is free for whatever use. */
+  released(word: number, frameLg2: number): void {
+    this.#writtenBack?.released(word, 2 ** (frameLg2 - 2));
+    const step = this.cache.reaching(word);
+    if (step === undefined) return;
+    const frame = `the table of level ${step.level}`;
+    this.#report(
+      "I10",
+      step.firstLow,
+      step.firstHigh,
+      `the frame at word ${word} was given back before the invalidation that covers it: a device may still walk ${frame}`,
+    );
+  }
+
+  invalidated(span: Span, leafLevels: number, tableLevels: number): void {
+    this.cache.invalidated(span, leafLevels, tableLevels);
+  }
+
+  cleaned(word: number, lengthBytes: number): void {
+    this.#writtenBack?.cleaned(word, lengthBytes);
+  }
+
+  #changed(item: number, level: number, oldLow: number, oldHigh: number, low: number, high: number): void {
+    const tables = this.#tables;
+    const oldKind = oldLow === 0 ? ItemKind.empty : tables.kindOf(level, oldLow, oldHigh);
+    if (oldKind !== ItemKind.empty) this.#remember(oldKind);
+    const kind = low === 0 ? ItemKind.empty : tables.kindOf(level, low, high);
+    if (oldKind === ItemKind.empty && kind === ItemKind.empty) return;
+    const place = this.#place;
+    tables.locate(item, place);
+    if (oldKind === ItemKind.table) {
+      const target = kind === ItemKind.table ? tables.target : -1;
+      if (target === this.#old.target) return;
+      this.#unlinked(item, place, oldLow, oldHigh);
+    } else {
+      if (oldKind === ItemKind.leaf) this.#leafGone(place, kind);
+      this.#steps.leaves(item, place, oldLow, oldHigh);
+    }
+    if (this.#rule !== undefined)
+      this.#judgeMake(this.#rule, place, oldKind, kind, oldLow ^ low, oldHigh ^ high);
+    if (kind === ItemKind.table) this.#linked(place, low, high);
+    if (this.#remembersMisses && oldKind === ItemKind.empty) {
+      this.cache.appeared(place.vaLow, place.vaHigh, level, tables.itemLg2(level));
+    }
+  }
+
+  /** Keeps what the walker said of an item before. */
+  #remember(kind: ItemKindCode): void {
+    const { walker } = this.#tables;
+    const old = this.#old;
+    old.target = kind === ItemKind.table ? this.#tables.target : -1;
+    if (kind !== ItemKind.leaf) return;
+    old.oaLow = walker.oaLow;
+    old.oaHigh = walker.oaHigh;
+    old.sizeLg2 = walker.sizeLg2;
+    old.rights = rightsOf(this.#tables);
+    old.dirty = walker.dirty;
+  }
+
+  /** A leaf that a device may have cached is no more, or not what it was; more rights and a set dirty bit don't count. */
+  #leafGone(place: Place, kind: ItemKindCode): void {
+    const { walker } = this.#tables;
+    const old = this.#old;
+    const isSame =
+      kind === ItemKind.leaf &&
+      walker.oaLow === old.oaLow &&
+      walker.oaHigh === old.oaHigh &&
+      walker.sizeLg2 === old.sizeLg2 &&
+      (old.rights & ~rightsOf(this.#tables)) === 0 &&
+      (!old.dirty || walker.dirty);
+    if (!isSame) this.cache.leafChanged(place.vaLow, place.vaHigh, place.level, old.sizeLg2);
+  }
+
+  #unlinked(item: number, place: Place, oldLow: number, oldHigh: number): void {
+    const frames: number[] = [];
+    const holdsLeaf = this.#tables.unlink(this.#old.target, place.level - 1, frames);
+    const lg2 = this.#tables.itemLg2(place.level);
+    this.cache.pointerChanged(place.vaLow, place.vaHigh, place.level - 1, lg2, frames);
+    this.#steps.leaves(item, place, holdsLeaf ? oldLow : 0, holdsLeaf ? oldHigh : 0);
+  }
+
+  #linked(place: Place, low: number, high: number): void {
+    const tables = this.#tables;
+    // Others asked the walker since: it must look at these words again.
+    tables.kindOf(place.level, low, high);
+    const first = tables.target;
+    tables.link(place);
+    if (this.#writtenBack === undefined || first < 0) return;
+    const dirty = this.#writtenBack.firstDirty(
+      first,
+      first + (1 << (tables.tableBitsLg2 + tables.itemWordsLg2)),
+    );
+    if (dirty < 0) return;
+    const sentence = `a table was made reachable before its word ${dirty - first} was written back`;
+    this.#report("I13", place.vaLow, place.vaHigh, sentence);
+  }
+
+  /** Break before make: from live only to invalid, and from invalid to live only when it was forgotten. */
+  #judgeMake(
+    rule: BreakRule,
+    place: Place,
+    oldKind: ItemKindCode,
+    kind: ItemKindCode,
+    differLow: number,
+    differHigh: number,
+  ): void {
+    if (kind === ItemKind.empty) return;
+    if (oldKind !== ItemKind.empty) {
+      if (((differLow & ~rule.freeLow) | (differHigh & ~rule.freeHigh)) === 0) return;
+      const sentence = `a live item of level ${place.level} became another live one: it must be broken first`;
+      this.#report("I12", place.vaLow, place.vaHigh, sentence);
+      return;
+    }
+    const span = spanAround(place.vaLow, place.vaHigh, this.#tables.itemLg2(place.level));
+    const step = this.cache.overlapping(span);
+    if (step === undefined || step.kind === "not-present") return;
+    // What waits in a gather that the caller holds open is the caller's to sync before it maps there again.
+    const pending = this.#pending;
+    if (pending && covers(pending, step.firstLow, step.firstHigh, step.lastLow, step.lastHigh)) return;
+    const sentence = `an item of level ${place.level} was made before the ${step.kind} it broke was invalidated`;
+    this.#report("I12", place.vaLow, place.vaHigh, sentence);
+  }
+
+  #judge(state: Between): void {
+    const verdict = this.#steps.verdict(state);
+    if (verdict === "same") return;
+    const isEmpty = this.#tables.kindOf(state.level, state.low, state.high) === ItemKind.empty;
+    if (isEmpty && this.#rule !== undefined) return;
+    const wrong = isEmpty
+      ? "was a hole between two stores"
+      : "had a third translation between two stores, neither the old nor the new";
+    const sentence =
+      verdict === "wider"
+        ? `an item of level ${state.level} permitted more between two stores than before and after`
+        : `an item of level ${state.level} ${wrong}`;
+    this.#report(verdict === "wider" ? "I19" : "I12", state.vaLow, state.vaHigh, sentence);
+  }
+
+  #checkWrittenBack(): void {
+    const writtenBack = this.#writtenBack;
+    if (writtenBack === undefined) return;
+    for (const item of this.#storedItems) {
+      if (this.#tables.levelAt(item) < 0) continue;
+      const end = item + (1 << this.#tables.itemWordsLg2);
+      if (writtenBack.firstDirty(item, end) < 0) continue;
+      this.#tables.locate(item, this.#place);
+      const { level, vaLow, vaHigh } = this.#place;
+      this.#report("I13", vaLow, vaHigh, `an item of level ${level} was stored and not written back`);
+      return;
+    }
+  }
+
+  #report(invariant: Violation["invariant"], low: number, high: number, sentence: string): void {
+    if (this.#violation !== undefined) return;
+    const iova = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
+    this.#violation = { invariant, sentence, iova };
+  }
+}
+
+function rightsOf({ walker }: LiveTables): number {
+  return (walker.read ? 1 : 0) | (walker.write ? 2 : 0) | (walker.execute ? 4 : 0);
+}
+
+function outlived({ kind, level }: StaleStep): string {
+  if (kind === "leaf") return `a cached leaf of level ${level} outlived its invalidation`;
+  if (kind === "table") return `a cached pointer to a table of level ${level} outlived its invalidation`;
+  return `a remembered miss at level ${level} outlived the mapping of its address`;
+}
+
+/** AMD's command names one power of two; the other architectures name ranges. */
+function languagesOf({ format }: Configuration): readonly InvalidationLanguage[] {
+  return format === "amdv1" || format === "amdv1-mock" ? ["range", "power-of-two"] : ["range"];
+}
