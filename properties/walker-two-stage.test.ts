@@ -190,6 +190,7 @@ for (const [name, first, second] of PAIRS) {
       const missing = new Guest(first, second).item(level, 0n);
       t.is(missing.walk(5n), "1 NotPresent");
       t.is(missing.walker.stage1.level, level);
+      t.is(missing.walker.ipaLow, Number(T[level]));
     }
     t.is(new Guest(first, second).walk(bits(50)), "1 NotCanonical");
   });
