@@ -123,6 +123,7 @@ test("a device's write clears AP[2] of a clean page and block with DBM, and chan
   const clean = 0xec3n | DBM | PXN | 0x1234_5000n;
   const tables = chain(tracking, 0, clean);
   t.deepEqual(write(tables, 0), [true, clean ^ AP2]);
+  t.true(tables.walker.dirty);
   t.is(tables.walk(0n).page?.rights, "rwxd");
   t.deepEqual(write(tables, 0), [true, clean ^ AP2]);
   t.deepEqual(write(chain(tracking, 1, 0xec1n | DBM), 1), [true, 0xe41n | DBM]);
