@@ -15,7 +15,8 @@ interface Source {
   readonly name: string;
   readonly format: string;
   readonly constants?: Stamp["constants"];
-  readonly tiny: Stamp["constants"];
+  /** Absent where the items' fields leave no room for smaller tables. */
+  readonly tiny?: Stamp["constants"] | undefined;
 }
 
 /** One line per format. */
@@ -44,6 +45,11 @@ const SOURCES: readonly Source[] = [
     name: "x86-pae",
     format: "x86-64",
     constants: { name: "x86-pae", topLevelMin: 2, topLevelMax: 2, vaWidthMaxLg2: 39 },
+    tiny: { tableBitsLg2: 2, vaWidthMaxLg2: 18 },
+  },
+  {
+    name: "x86-pae32",
+    format: "x86-pae32",
     tiny: { tableBitsLg2: 2, vaWidthMaxLg2: 18 },
   },
   {
@@ -102,6 +108,7 @@ const SOURCES: readonly Source[] = [
       vaWidthDefaultLg2: 20,
     },
   },
+  { name: "arm-short", format: "arm-short" },
   {
     name: "dart1-4k",
     format: "dart1",
@@ -226,16 +233,20 @@ const ARM_LONG_DESCRIPTOR: readonly Source[] = [
   { name: "mali", format: "mali", tiny: { tableBitsLg2: 2, vaWidthMaxLg2: 20 } },
 ];
 
-export const STAMPS: readonly Stamp[] = [...SOURCES, ...ARM_LONG_DESCRIPTOR].flatMap(
-  ({ name, format, constants = {}, tiny }) => [
+export const STAMPS: readonly Stamp[] = [...SOURCES, ...ARM_LONG_DESCRIPTOR].flatMap((source) => [
+  ...shipped(source),
+  ...tinyOnes(source),
+]);
+
+function shipped({ name, format, constants = {} }: Source): readonly Stamp[] {
+  return [
     { name, format, variant: "plain", constants, shipped: true },
     { name, format, variant: "observed", constants, shipped: true },
-    {
-      name: `${name}-tiny`,
-      format,
-      variant: "observed",
-      constants: { ...constants, ...tiny },
-      shipped: false,
-    },
-  ],
-);
+  ];
+}
+
+function tinyOnes({ name, format, constants, tiny }: Source): readonly Stamp[] {
+  if (tiny === undefined) return [];
+  const both = { ...constants, ...tiny };
+  return [{ name: `${name}-tiny`, format, variant: "observed", constants: both, shipped: false }];
+}

@@ -3,6 +3,7 @@ export { amdv1 } from "./entries/amdv1.js";
 export { amdv1Mock } from "./entries/amdv1-mock.js";
 export { armLpaeStage1 } from "./entries/arm-lpae-stage1.js";
 export { armLpaeStage2 } from "./entries/arm-lpae-stage2.js";
+export { armShort } from "./entries/arm-short.js";
 export { armv8Stage1_4k } from "./entries/armv8-stage1-4k.js";
 export { armv8Stage1_4kLpa2 } from "./entries/armv8-stage1-4k-lpa2.js";
 export { armv8Stage1_16k } from "./entries/armv8-stage1-16k.js";
@@ -24,6 +25,7 @@ export { riscv64Guest } from "./entries/riscv64-guest.js";
 export { vtdSecondStage } from "./entries/vtd-second-stage.js";
 export { x86_64 } from "./entries/x86-64.js";
 export { x86Pae } from "./entries/x86-pae.js";
+export { x86Pae32 } from "./entries/x86-pae32.js";
 export { type ErrorCode, PageTableError, Status, type StatusCode, statusCode } from "./errors.js";
 export type { FormatEntry } from "./format-entry.js";
 export { Prot } from "./formats/format.js";
@@ -37,6 +39,7 @@ export {
 export type {
   Amdv1MockOptions,
   Amdv1Options,
+  ArmShortOptions,
   ArmStage1Options,
   ArmStage2Options,
   Armv8Stage1Options,
@@ -53,6 +56,7 @@ export type {
   Riscv64Options,
   VtdSecondStageOptions,
   X86Options,
+  X86Pae32Options,
   X86PaeOptions,
 } from "./options.js";
 export type { DirtyOptions, Entry, ExistingTables, HardwareInfo, PageTable } from "./page-table.js";

@@ -7,6 +7,7 @@ import { formatEntry } from "./format-entry.js";
 import type {
   Amdv1MockOptions,
   Amdv1Options,
+  ArmShortOptions,
   ArmStage1Options,
   ArmStage2Options,
   Armv8Stage1Options,
@@ -19,12 +20,14 @@ import type {
   Riscv64Options,
   VtdSecondStageOptions,
   X86Options,
+  X86Pae32Options,
   X86PaeOptions,
 } from "./options.js";
 import * as amdv1 from "./stamps/amdv1.observed.stamp.js";
 import * as amdv1Mock from "./stamps/amdv1-mock.observed.stamp.js";
 import * as armLpaeStage1 from "./stamps/arm-lpae-stage1.observed.stamp.js";
 import * as armLpaeStage2 from "./stamps/arm-lpae-stage2.observed.stamp.js";
+import * as armShort from "./stamps/arm-short.observed.stamp.js";
 import * as armv8Stage1_4k from "./stamps/armv8-stage1-4k.observed.stamp.js";
 import * as armv8Stage1_4kLpa2 from "./stamps/armv8-stage1-4k-lpa2.observed.stamp.js";
 import * as armv8Stage1_16k from "./stamps/armv8-stage1-16k.observed.stamp.js";
@@ -46,6 +49,7 @@ import * as riscv64Guest from "./stamps/riscv64-guest.observed.stamp.js";
 import * as vtdSecondStage from "./stamps/vtd-second-stage.observed.stamp.js";
 import * as x86_64 from "./stamps/x86-64.observed.stamp.js";
 import * as x86Pae from "./stamps/x86-pae.observed.stamp.js";
+import * as x86Pae32 from "./stamps/x86-pae32.observed.stamp.js";
 
 /** The formats by name, each observed. */
 export const observed = {
@@ -53,11 +57,13 @@ export const observed = {
   "amdv1-mock": formatEntry<Amdv1MockOptions>("amdv1-mock", amdv1Mock),
   "x86-64": formatEntry<X86Options>("x86-64", x86_64),
   "x86-pae": formatEntry<X86PaeOptions>("x86-pae", x86Pae),
+  "x86-pae32": formatEntry<X86Pae32Options>("x86-pae32", x86Pae32),
   "vtd-second-stage": formatEntry<VtdSecondStageOptions>("vtd-second-stage", vtdSecondStage),
   riscv64: formatEntry<Riscv64Options>("riscv64", riscv64),
   riscv32: formatEntry<Riscv32Options>("riscv32", riscv32),
   "riscv64-guest": formatEntry<Riscv64GuestOptions>("riscv64-guest", riscv64Guest),
   "riscv32-guest": formatEntry<Riscv32GuestOptions>("riscv32-guest", riscv32Guest),
+  "arm-short": formatEntry<ArmShortOptions>("arm-short", armShort),
   "dart1-4k": formatEntry<DartOptions>("dart1-4k", dart1_4k),
   "dart1-16k": formatEntry<DartOptions>("dart1-16k", dart1_16k),
   dart2: formatEntry<DartOptions>("dart2", dart2),

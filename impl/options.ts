@@ -89,6 +89,11 @@ export interface X86PaeOptions extends CommonOptions {
   readonly incoherent?: Clean | undefined;
 }
 
+export interface X86Pae32Options extends CommonOptions {
+  /** 32. */
+  readonly vaWidthLg2?: 32 | undefined;
+}
+
 export interface VtdSecondStageOptions extends CommonOptions {
   /** Level of the root: 2, 3, 4 for a walk of three, four, five levels. Default 3. */
   readonly topLevel?: 2 | 3 | 4 | undefined;
@@ -126,6 +131,22 @@ export type Riscv32Options = CommonOptions;
 export interface Riscv32GuestOptions extends CommonOptions {
   /** 34, of Sv32x4. */
   readonly vaWidthLg2?: 34 | undefined;
+}
+
+export interface ArmShortOptions extends CommonOptions {
+  /** Up to 40, or with `mediatek` at most 35, which must then be said. From 2^32 on there are 16 MiB pages only. */
+  readonly oaWidthLg2?: number | undefined;
+  /** Up to 32; with `mediatek` up to 34. Default 32. */
+  readonly vaWidthLg2?: number | undefined;
+  /** Sections, supersections and tables are of the non-secure world (NS). Default false. */
+  readonly nonSecure?: boolean | undefined;
+  /** No permissions, access flag or execute-never are written, for walkers that have none. Default false. */
+  readonly noPermissions?: boolean | undefined;
+  /** Output address bits 34:32 stand in bits that `noPermissions`, which must be set too, frees. Default false. */
+  readonly mediatek?: boolean | undefined;
+  /** So do those of tables, which may then stand below 2^35 instead of 2^32. Default false. */
+  readonly mediatekTables?: boolean | undefined;
+  readonly incoherent?: Clean | undefined;
 }
 
 export interface DartOptions extends CommonOptions {

@@ -1,16 +1,32 @@
 // The short questions that the engine's loops ask of an item agree with `kindOf`, on items of every kind.
 import test from "ava";
 import * as amdv1 from "../impl/formats/amdv1.js";
+import * as armShort from "../impl/formats/arm-short.js";
+import * as armv8 from "../impl/formats/armv8.js";
 import * as dart1 from "../impl/formats/dart1.js";
 import * as dart2 from "../impl/formats/dart2.js";
 import { EntryKind, type Format } from "../impl/formats/format.js";
+import * as mali from "../impl/formats/mali.js";
 import * as riscv32 from "../impl/formats/riscv32.js";
 import * as riscv64 from "../impl/formats/riscv64.js";
 import * as vtdSecondStage from "../impl/formats/vtd-second-stage.js";
 import * as x86 from "../impl/formats/x86-64.js";
+import * as x86Pae32 from "../impl/formats/x86-pae32.js";
 import { Random } from "../models/index.js";
 
-const formats: readonly Format[] = [amdv1, x86, vtdSecondStage, riscv64, riscv32, dart1, dart2];
+const formats: readonly Format[] = [
+  amdv1,
+  x86,
+  x86Pae32,
+  vtdSecondStage,
+  riscv64,
+  riscv32,
+  armv8,
+  mali,
+  armShort,
+  dart1,
+  dart2,
+];
 const ITEMS = 20_000;
 
 for (const format of formats) {

@@ -79,25 +79,26 @@ export class Cursor {
 
   /** Output address of the entry. */
   get paLow(): number {
-    const words = this.domain.words;
-    return oaLow(words[this.item], this.#high()) & ~offsetMaskLow(this.sizeLg2);
+    const { words, flags } = this.domain;
+    return oaLow(words[this.item], this.#high(), this.level, flags) & ~offsetMaskLow(this.sizeLg2);
   }
 
   get paHigh(): number {
-    const raw = oaHigh(this.domain.words[this.item], this.#high());
+    const { words, flags } = this.domain;
+    const raw = oaHigh(words[this.item], this.#high(), this.level, flags);
     return raw & ~this.domain.encryptionHigh & ~offsetMaskHigh(this.sizeLg2);
   }
 
   get readable(): boolean {
-    return readable(this.domain.words[this.item], this.#high());
+    return readable(this.domain.words[this.item], this.#high(), this.level, this.domain.flags);
   }
 
   get writable(): boolean {
-    return writable(this.domain.words[this.item], this.#high());
+    return writable(this.domain.words[this.item], this.#high(), this.level, this.domain.flags);
   }
 
   get executable(): boolean {
-    return executable(this.domain.words[this.item], this.#high());
+    return executable(this.domain.words[this.item], this.#high(), this.level, this.domain.flags);
   }
 
   /** An entry is dirty if any of its items is; never, where the format's dirty bit tracks nothing. */

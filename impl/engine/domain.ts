@@ -99,6 +99,8 @@ export class Domain {
   /** The last input address of the running map. */
   lastLow = 0;
   lastHigh = 0;
+  /** The root's items, bit n for item n, that the running map linked, where the hardware must be told (`rootIsLoaded`). */
+  linkedItems = 0;
   /** Break before make: the item after those that the present run of a map wants. */
   stretchEnd = 0;
   /** Why a step of the running map was refused. */

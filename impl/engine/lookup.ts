@@ -54,7 +54,9 @@ export function lookup(domain: Domain, low: number, high: number): boolean {
   const sizeLg2 = levelLg2(level) + contiguousLg2Of(itemLow, itemHigh, level);
   const maskLow = offsetMaskLow(sizeLg2);
   const maskHigh = offsetMaskHigh(sizeLg2);
-  domain.resultLow = (oaLow(itemLow, itemHigh) & ~maskLow) | (low & maskLow);
-  domain.resultHigh = (oaHigh(itemLow, itemHigh) & ~domain.encryptionHigh & ~maskHigh) | (high & maskHigh);
+  const foundLow = oaLow(itemLow, itemHigh, level, domain.flags);
+  const foundHigh = oaHigh(itemLow, itemHigh, level, domain.flags) & ~domain.encryptionHigh;
+  domain.resultLow = (foundLow & ~maskLow) | (low & maskLow);
+  domain.resultHigh = (foundHigh & ~maskHigh) | (high & maskHigh);
   return true;
 }

@@ -24,6 +24,7 @@ import {
   leafHigh,
   leafLow,
   pageReachLg2,
+  rootIsLoaded,
   tableBitsLg2,
   wideRoot,
 } from "../stamp/format.js";
@@ -239,7 +240,13 @@ function makeTable(domain: Domain, item: number, level: number): number {
     return NO_FRAME;
   }
   const table = domain.allocateTable();
-  if (table === NO_FRAME) domain.refusal = Status.OUT_OF_MEMORY;
-  else linkTable(domain, words, item, table, level);
+  if (table === NO_FRAME) {
+    domain.refusal = Status.OUT_OF_MEMORY;
+    return NO_FRAME;
+  }
+  linkTable(domain, words, item, table, level);
+  if (rootIsLoaded && level === domain.topLevel) {
+    domain.linkedItems |= 1 << ((item - domain.rootWord) >> itemWordsLg2);
+  }
   return table;
 }

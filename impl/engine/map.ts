@@ -14,9 +14,10 @@ import {
   leafAttributesHigh,
   leafAttributesLow,
   pageReachLg2,
+  rootIsLoaded,
 } from "../stamp/format.js";
 import type { Domain } from "./domain.js";
-import { below, levelOfSize, offsetMaskLow } from "./geometry.js";
+import { below, levelLg2, levelOfSize, offsetMaskLow, shiftLeftLow } from "./geometry.js";
 import { grow } from "./grow.js";
 import { beyondTop } from "./lookup.js";
 import { mapPage, mapRuns } from "./map-runs.js";
@@ -61,7 +62,12 @@ export function map(
   const attributesLow = leafAttributesLow(prot, domain.flags);
   const attributesHigh = leafAttributesHigh(prot, domain.flags, domain.encryptionHigh);
   if (lengthLow === 1 << granuleLg2 && lengthHigh === 0) {
-    return mapPage(domain, iovaLow, iovaHigh, paLow, paHigh, attributesLow, attributesHigh);
+    const one = mapPage(domain, iovaLow, iovaHigh, paLow, paHigh, attributesLow, attributesHigh);
+    if (rootIsLoaded && domain.linkedItems !== 0) {
+      gatherLinked(domain, gather);
+      gather.sync();
+    }
+    return one;
   }
   const result = mapRuns(
     domain,
@@ -75,8 +81,19 @@ export function map(
     attributesHigh,
     gather,
   );
+  if (rootIsLoaded && domain.linkedItems !== 0) gatherLinked(domain, gather);
   if (gather.pending) gather.sync();
   return result;
+}
+
+/** Adds what the linked items of the root translate, from the first of them to the last, below 4 GiB. */
+function gatherLinked(domain: Domain, gather: Gather): void {
+  const lg2 = levelLg2(domain.topLevel);
+  const linked = domain.linkedItems;
+  domain.linkedItems = 0;
+  const firstLow = shiftLeftLow(31 - Math.clz32(linked & -linked), lg2);
+  const lastLow = shiftLeftLow(31 - Math.clz32(linked), lg2) | offsetMaskLow(lg2);
+  gather.add(firstLow, 0, lastLow, 0, 0, 1 << (domain.topLevel - 1));
 }
 
 /** The checks, in the order in which deployed code makes them; the last, of the last output address, is ours. */

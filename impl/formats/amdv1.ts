@@ -37,6 +37,7 @@ export const tableBitsLg2 = 9;
 export const frameLg2 = 12;
 export const rootFrameLg2 = 12;
 export const wideRoot: boolean = false;
+export const rootIsLoaded: boolean = false;
 export const upperHalf: boolean = false;
 export const topLevelMin = 1;
 export const topLevelMax = 5;
@@ -101,12 +102,12 @@ function encodedSizeLg2(low: number, high: number): number {
   return bit + 1 - addressShift;
 }
 
-export function oaLow(low: number, high: number): number {
+export function oaLow(low: number, high: number, _level: number, _flags: number): number {
   const field = low & ADDRESS_LOW;
   return addressShift === 0 ? field : (field >>> 1) | (high << 31);
 }
 
-export function oaHigh(_low: number, high: number): number {
+export function oaHigh(_low: number, high: number, _level: number, _flags: number): number {
   return (high & ADDRESS_HIGH) >>> addressShift;
 }
 
@@ -115,16 +116,16 @@ export function tableLow(low: number): number {
   return addressShift === 0 ? field : field >>> 1;
 }
 
-export function readable(_low: number, high: number): boolean {
+export function readable(_low: number, high: number, _level: number, _flags: number): boolean {
   return (high & IR) !== 0;
 }
 
-export function writable(_low: number, high: number): boolean {
+export function writable(_low: number, high: number, _level: number, _flags: number): boolean {
   return (high & IW) !== 0;
 }
 
 /** The host tables have no execute permission. */
-export function executable(_low: number, _high: number): boolean {
+export function executable(_low: number, _high: number, _level: number, _flags: number): boolean {
   return true;
 }
 

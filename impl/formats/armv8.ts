@@ -64,6 +64,7 @@ export const frameLg2: number = 12;
 /** A root of few items is aligned to 64 bytes at least: the bits below name PA[51:48]. */
 export const rootFrameLg2 = 6;
 export const wideRoot: boolean = true;
+export const rootIsLoaded: boolean = false;
 export const upperHalf: boolean = true;
 export const topLevelMin = 0;
 export const topLevelMax: number = 3;

@@ -32,6 +32,7 @@ export const tableBitsLg2: number = 11;
 export const frameLg2: number = 14;
 export const rootFrameLg2: number = 14;
 export const wideRoot = true;
+export const rootIsLoaded: boolean = false;
 /** log2 of how many TTBRs there are at most. */
 export const ttbrBitsLg2: number = 0;
 export const upperHalf: boolean = false;

@@ -29,6 +29,7 @@ export const tableBitsLg2 = 11;
 export const frameLg2 = 14;
 export const rootFrameLg2 = 14;
 export const wideRoot = true;
+export const rootIsLoaded: boolean = false;
 export const upperHalf: boolean = false;
 export const topLevelMin = 1;
 export const topLevelMax = 2;

@@ -31,6 +31,11 @@ export interface Format {
    * tables, G-stage roots, tables named by several registers side by side) or fewer.
    */
   readonly wideRoot: boolean;
+  /**
+   * The hardware reads the root's items only when it is told of the root. Of one that a map linked it must be told as
+   * of one that an unmap took away.
+   */
+  readonly rootIsLoaded: boolean;
   /** Offered: tables of the upper half, where address bits from the input width up are all ones. */
   readonly upperHalf: boolean;
   readonly topLevelMin: number;
@@ -78,14 +83,17 @@ export interface Format {
   plainLeafBits(level: number): number;
   /** log2 of how many items the leaf entry has to which this item belongs; 0 for a plain leaf. */
   contiguousLg2Of(low: number, high: number, level: number): number;
-  /** The output address of a leaf; bits below the entry's size are unspecified. */
-  oaLow(low: number, high: number): number;
-  oaHigh(low: number, high: number): number;
+  /**
+   * The output address of a leaf; bits below the entry's size are unspecified. Here and below, the level and the
+   * domain's `flags` are for formats in which the words alone do not tell what stands where.
+   */
+  oaLow(low: number, high: number, level: number, flags: number): number;
+  oaHigh(low: number, high: number, level: number, flags: number): number;
   /** Low word of the physical address of the table that an item points to. */
   tableLow(low: number): number;
-  readable(low: number, high: number): boolean;
-  writable(low: number, high: number): boolean;
-  executable(low: number, high: number): boolean;
+  readable(low: number, high: number, level: number, flags: number): boolean;
+  writable(low: number, high: number, level: number, flags: number): boolean;
+  executable(low: number, high: number, level: number, flags: number): boolean;
 
   /** Whether leaves of this size exist, given the domain's `flags`; the domain cuts the list at both widths. */
   offersSize(sizeLg2: number, flags: number, oaWidthLg2: number): boolean;

@@ -38,6 +38,7 @@ export const tableBitsLg2 = 9;
 export const frameLg2 = 12;
 export const rootFrameLg2 = 6;
 export const wideRoot: boolean = true;
+export const rootIsLoaded: boolean = false;
 export const upperHalf: boolean = false;
 export const topLevelMin = 3;
 export const topLevelMax: number = 3;

@@ -41,6 +41,7 @@ export const tableBitsLg2 = 9;
 export const frameLg2 = 12;
 export const rootFrameLg2 = 12;
 export const wideRoot: boolean = false;
+export const rootIsLoaded: boolean = false;
 export const upperHalf: boolean = false;
 /** Bits that the root decodes beyond those of a table. */
 export const rootBitsLg2: number = 0;

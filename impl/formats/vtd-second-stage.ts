@@ -32,6 +32,7 @@ export const tableBitsLg2 = 9;
 export const frameLg2 = 12;
 export const rootFrameLg2 = 12;
 export const wideRoot: boolean = false;
+export const rootIsLoaded: boolean = false;
 export const upperHalf: boolean = false;
 export const topLevelMin = 2;
 export const topLevelMax = 4;
