@@ -275,6 +275,8 @@ test("a tiny geometry keeps the rules with its own number of items", (t) => {
   t.deepEqual(tables.walk(start | 0xd123n).page, { oa: 0xd123n, sizeLg2: 15, rights: "rwx" });
   t.is(tables.walk(bits(19)).result, "NotCanonical");
   t.is(tables.sweep().filter(({ what }) => what === "leaf").length, 4);
+  t.is(rootOf(lpae(1, 16, 40, { tiny, topLevel: 1 })), "level 1");
+  t.is(rootOf(lpae(2, 17, 40, { tiny, topLevel: 1 })), "level 1");
   // Two concatenated tables of four items.
   const two = stage2(12, 19, 40, { tiny, topLevel: 2 });
   const at = 0x40n;

@@ -45,13 +45,19 @@ interface InputWidths {
   readonly mostLg2: number;
 }
 
-/** With FEAT_TTST, that is down to 16 bits (17 with 64 KiB), and with FEAT_LVA and FEAT_LPA up to 52. */
+/**
+ * VMSAv8-64 has 16 bits (with FEAT_TTST; 17 with 64 KiB) to 48, or 52 with FEAT_LVA and FEAT_LPA; 32-bit LPAE has a
+ * field of three bits at stage 1 and of four at stage 2. A tiny geometry begins where it has two items.
+ */
 function inputWidthsOf({ format, granuleLg2, lpa2, tiny }: Configuration): InputWidths {
-  if (format === "arm-lpae-stage1") return { leastLg2: 25, mostLg2: 32 };
-  if (format === "arm-lpae-stage2") return { leastLg2: 25, mostLg2: 40 };
-  const leastLg2 = granuleLg2 === 16 ? 17 : 16;
-  const mostLg2 = granuleLg2 === 16 || lpa2 === true ? 52 : 48;
-  return { leastLg2: tiny === undefined ? leastLg2 : (granuleLg2 ?? 12) + 1, mostLg2 };
+  const isLpae = format === "arm-lpae-stage1" || format === "arm-lpae-stage2";
+  const is64K = granuleLg2 === 16;
+  const leastLg2 = isLpae ? 25 : is64K ? 17 : 16;
+  const lpaeMostLg2 = format === "arm-lpae-stage1" ? 32 : 40;
+  return {
+    leastLg2: tiny === undefined ? leastLg2 : (granuleLg2 ?? 12) + 1,
+    mostLg2: isLpae ? lpaeMostLg2 : is64K || lpa2 === true ? 52 : 48,
+  };
 }
 
 function stageOf(configuration: Configuration, special: Partial<Stage>): Stage {
