@@ -14,7 +14,8 @@ export const NO_FRAME = -1;
 
 const UNIT_LG2_MIN = 5;
 const UNIT_LG2_MAX = 12;
-const FRAME_LG2_MAX = 18;
+/** 16 concatenated tables of 64 KiB (ARM stage 2). */
+const FRAME_LG2_MAX = 20;
 const LIVE = 0x40;
 const QUARANTINED = 0x80;
 const STATE_SIZE = 0x3f;
