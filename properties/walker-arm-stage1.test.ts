@@ -203,6 +203,14 @@ test("a contiguous item that holds an address of another place in the run is mis
   }
 });
 
+test("an item of a run that is looked at alone tells the size and the first address of the whole run", (t) => {
+  const { walker } = chain(cases["4K"], 0, 0n);
+  const code = walker.inspect(0, 0x8_b743 | 0, (1 << 20) | 1);
+  t.is(code, 0);
+  const { oaLow, oaHigh, sizeLg2 } = walker;
+  t.deepEqual({ oaLow, oaHigh, sizeLg2 }, { oaLow: 0x8_0000, oaHigh: 1, sizeLg2: 16 });
+});
+
 test("52-bit addresses stand where the manual has them, in leaves and in table pointers", (t) => {
   t.is(chain(cases["64K LPA"], 0, 0x1234_0000_fe43n).walk(0n).page?.oa, 0xf_1234_0000_0000n);
   t.is(chain(cases["4K LPA2"], 0, 0x2_1234_5678_9743n).walk(0n).page?.oa, 0xe_1234_5678_9000n);

@@ -16,7 +16,7 @@ export interface PhysicalMemory {
 /** How a walk ended. `Translated` and `NotPresent` are ordinary; every other one is a fault of the tables. */
 export const WalkResult = {
   Translated: 0,
-  /** An item on the way is not present (AMDv1 PR = 0, x86 P = 0, VT-d R = W = 0, RISC-V V = 0). */
+  /** An item on the way is not present (AMDv1 PR = 0, x86 P = 0, VT-d R = W = 0, RISC-V V = 0, ARM bit 0). */
   NotPresent: 1,
   /** The input address is beyond the input width, or not canonical. */
   NotCanonical: 2,
@@ -32,7 +32,7 @@ export const WalkResult = {
   IllegalSkip: 7,
   /** A permission encoding that the architecture reserves (RISC-V W without R). */
   ReservedPermission: 8,
-  /** An accessed or dirty bit that this walker requires is clear (RISC-V without hardware updating). */
+  /** An accessed or dirty bit that this walker requires is clear (RISC-V without hardware updating, ARM's AF). */
   AccessedClear: 9,
   /** A table pointer leads outside the memory. */
   OutsideMemory: 10,
