@@ -13,7 +13,7 @@ import type { Operation } from "./operations.js";
 export type { GeneratorState, MappedRun } from "./generator/space.js";
 
 /** Raised whenever the same draws would give other operations: a recorded seed then no longer replays. */
-export const generatorVersion = 1;
+export const generatorVersion = 2;
 
 /** How often each operation comes, in 256ths; `change` is map or unmap, by how much is mapped. */
 export interface Mix {

@@ -4,7 +4,7 @@ import { Prot } from "../operations.js";
 import type { MapOperation } from "./mapping.js";
 import { invalidAddress } from "./places.js";
 import type { AddressRange } from "./ranges.js";
-import { lastOf, type Space } from "./space.js";
+import { firstOfUpperHalf, lastOf, type Space } from "./space.js";
 import { powersOfTwo, smallest } from "./words.js";
 
 const lastAddress = powersOfTwo[64] - 1n;
@@ -60,9 +60,12 @@ export function spoiledRange(draws: Draws, space: Space, { iova, length }: Addre
     case 3:
       return { iova: invalidAddress(draws, space), length };
     case 4: {
-      // Sticks out of its half by some pages.
+      // Sticks out of its half by a page, at the end or, of an upper half, at the begin.
+      const isBelow = space.upperHalf && draws.below(2) === 0;
+      const length = powersOfTwo[smallestLg2 + 1];
+      if (isBelow) return { iova: firstOfUpperHalf(space) - powersOfTwo[smallestLg2], length };
       const end = lastOf(space, iova) + 1n;
-      return { iova: end - powersOfTwo[smallestLg2], length: powersOfTwo[smallestLg2 + 1] };
+      return { iova: end - powersOfTwo[smallestLg2], length };
     }
     case 5:
       return { iova: lastAddress + 1n - granule, length: granule << BigInt(1 + draws.below(3)) };

@@ -8,6 +8,7 @@ import {
   type GeneratorState,
   lastOf,
   levelOf,
+  lowOutputs,
   runIndexAt,
   type Space,
   spanLg2,
@@ -49,8 +50,9 @@ export function drawMap(draws: Draws, state: GeneratorState, space: Space): MapO
   const sizesLg2 = narrowing ? narrowedSizes(draws, space.sizesLg2) : space.sizesLg2;
   const draft = drawDraft(draws, state, space, sizesLg2);
   place(draws, state, space, draft);
-  draft.length = smallest(draft.length, powersOfTwo[Math.min(space.outputLg2, space.encryptionBit)]);
-  const pa = drawOutput(draws, state, space, draft);
+  const outputs = space.farSizeLg2 < 64 ? reachable(draws, space, draft) : space;
+  draft.length = smallest(draft.length, powersOfTwo[Math.min(outputs.outputLg2, space.encryptionBit)]);
+  const pa = drawOutput(draws, state, outputs, draft);
   const length = bounded(draws, space, draft, pa);
   const prot = drawProt(draws, space);
   const map = { op: "map", iova: draft.iova, pa, length, prot } as const;
@@ -95,6 +97,7 @@ function drawSize(draws: Draws, state: GeneratorState, space: Space, sizesLg2: r
   const kind = draws.below(16);
   const count = sizesLg2.length;
   if (kind < 4 || count === 1) return sizesLg2[0];
+  if (kind < 8 && sizesLg2.includes(space.farSizeLg2)) return space.farSizeLg2;
   if (kind < 10) {
     // The smaller ones more often: an entry of 256 items costs as much as 256 pages.
     const among = Math.min(count - 1, 9);
@@ -184,6 +187,13 @@ function settle(draws: Draws, state: GeneratorState, space: Space, draft: Draft)
   if (draft.length === 0n) draft.length = powersOfTwo[smallestLg2];
 }
 
+/** Where the request may lead: all output addresses when it is made of pages that reach them, and seldom else. */
+function reachable(draws: Draws, space: Space, { iova, length, sizesLg2 }: Draft): Space {
+  const endsWhole = BigInt.asUintN(space.farSizeLg2, iova + length) === 0n;
+  const reaches = endsWhole && sizesLg2.includes(space.farSizeLg2);
+  return draws.below(64) < (reaches ? 48 : 1) ? space : lowOutputs(space);
+}
+
 /** The output address: how far it agrees with the input address decides which pages can be used. */
 function drawOutput(draws: Draws, state: GeneratorState, space: Space, draft: Draft): bigint {
   const kind = draws.below(16);
@@ -196,6 +206,8 @@ function drawOutput(draws: Draws, state: GeneratorState, space: Space, draft: Dr
       return fitted(space, run.pa + (iova - run.iova), length, sizeLg2);
     }
   }
+  const isSeam = kind === 12 || (kind === 11 && space.farSizeLg2 < 64);
+  if (isSeam && space.seamsLg2.length > 0) return acrossSeam(draws, space, draft);
   if (kind === 14) return fitted(space, powersOfTwo[space.outputLg2] - length, length, sizesLg2[0]);
   if (kind === 15) return fitted(space, iova, length, sizeLg2);
   let agreeLg2 = sizeLg2;
@@ -206,6 +218,18 @@ function drawOutput(draws: Draws, state: GeneratorState, space: Space, draft: Dr
     differ = true;
   } else if (kind >= 8) agreeLg2 += draws.below(12);
   return fitted(space, agreeing(draws, space, iova, agreeLg2, differ), length, agreeLg2);
+}
+
+/** Some of the leaves before a seam, the rest behind it. */
+function acrossSeam(draws: Draws, space: Space, { iova, sizeLg2, length }: Draft): bigint {
+  const seamLg2 = space.seamsLg2[draws.below(space.seamsLg2.length)];
+  // What needs larger pages behind the seam needs them behind every later one.
+  const seams = space.farSizeLg2 < 64 ? 1 : Math.min(2 ** (space.outputLg2 - seamLg2), 0x1_0000) - 1;
+  const leaves = Number(BigInt.asUintN(16, length >> BigInt(sizeLg2)));
+  const before = times(leaves > 1 ? 1 + draws.below(leaves - 1) : draws.below(2), sizeLg2);
+  const offset = iova & (powersOfTwo[sizeLg2] - 1n);
+  const pa = times(1 + draws.below(seams), seamLg2) - before + offset;
+  return fitted(space, pa, length, sizeLg2);
 }
 
 /** Equal to `iova` in the bits below `agreeLg2`, and different in that bit where `differ` says so. */
@@ -237,7 +261,9 @@ function fitted(space: Space, pa: bigint, length: bigint, agreeLg2: number): big
 function bounded(draws: Draws, space: Space, { sizesLg2, filling, iova, length }: Draft, pa: bigint): bigint {
   let index = usableIndex(sizesLg2, iova, pa, length);
   if (length <= powersOfTwo[sizesLg2[index]]) return length;
-  let leaves = filling ? leavesWhenFilling : leavesUsually;
+  // A large table can be filled as well, for what an unmap of all of it frees is the table.
+  const tableItems = 2 ** space.tableBitsLg2;
+  let leaves = filling ? Math.max(leavesWhenFilling, tableItems) : leavesUsually;
   const isLong = length > times(leaves, sizesLg2[index]) && draws.below(16) === 0;
   if (isLong) leaves = leavesAtMost;
   let whole = length;
@@ -253,7 +279,8 @@ function bounded(draws: Draws, space: Space, { sizesLg2, filling, iova, length }
   const tables = times(tablesAtMost, spanLg2(space, level));
   // A table of the level has 2^tableBitsLg2 items, a leaf at least one.
   const itemLg2 = Math.min(spanLg2(space, level) - space.tableBitsLg2, sizesLg2[index]);
-  const items = isLong ? itemsAtMost : filling ? itemsWhenFilling : itemsUsually;
+  const filled = Math.max(itemsWhenFilling, tableItems);
+  const items = isLong ? itemsAtMost : filling ? filled : itemsUsually;
   const cost = smallest(times(items, itemLg2), tables);
   return smallest(
     whole,
@@ -281,12 +308,13 @@ function largestUpTo(sizesLg2: readonly number[], lg2: number): number {
   return sizesLg2[index];
 }
 
+/** Half of the requests say how memory is cached, or who may use it and what for. */
 function drawProt(draws: Draws, space: Space): number {
   const bits = draws.below(256);
-  const kind = bits & 15;
+  const kind = bits & 7;
   let prot: number = Prot.read | Prot.write;
-  if (kind >= 13) prot = (bits >> 4) | ((kind - 12) << 4) | (((bits >> 4) & 3) === 0 ? Prot.read : 0);
-  else if (kind >= 11) prot = Prot.write;
-  else if (kind >= 8) prot = Prot.read;
+  if (kind === 7) prot = Prot.write;
+  else if (kind >= 5) prot = Prot.read;
+  if ((bits & 8) !== 0) prot |= (bits >> 4) << 2;
   return space.forceWriteable && bits >= 16 ? prot | Prot.write : prot;
 }

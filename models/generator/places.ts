@@ -6,6 +6,7 @@ import type { Draws } from "../draws.js";
 import {
   canonical,
   endOf,
+  firstOfUpperHalf,
   type GeneratorState,
   type MappedRun,
   reachLg2,
@@ -66,9 +67,10 @@ export function probedAddress(draws: Draws, state: GeneratorState, space: Space)
   if (kind === 12) return freshAddress(draws, state, space);
   if (kind === 13) return canonical(space, -1n);
   if (kind === 14) {
-    // The last byte that the present top reaches, or the first beyond it.
+    // The last byte that the present top reaches, or the first beyond it; of an upper half the one before its first.
     const end = powersOfTwo[reachLg2(space, state.topLevel)];
-    return draws.below(2) === 0 ? end - 1n : end & (powersOfTwo[64] - 1n);
+    if (draws.below(2) === 0) return space.upperHalf ? powersOfTwo[64] - 1n : end - 1n;
+    return space.upperHalf ? firstOfUpperHalf(space) - 1n : end & (powersOfTwo[64] - 1n);
   }
   if (kind === 15) return invalidAddress(draws, space);
   const run = runs[draws.below(runs.length)];
@@ -92,6 +94,10 @@ export function invalidAddress(draws: Draws, space: Space): bigint {
   const kind = draws.below(4);
   if (space.widthLg2 === 64) return powersOfTwo[64] - 1n;
   const granule = powersOfTwo[space.granuleLg2];
+  if (space.upperHalf) {
+    if (kind === 0) return firstOfUpperHalf(space) - granule;
+    return kind === 1 ? 0n : kind === 2 ? powersOfTwo[space.widthLg2] - granule : powersOfTwo[63] - granule;
+  }
   // The non-canonical hole begins one bit lower than the width, and ends a half below 2^64.
   const first = powersOfTwo[space.widthLg2 - (space.signExtended ? 1 : 0)];
   if (kind === 0) return first;
