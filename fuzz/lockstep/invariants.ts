@@ -8,13 +8,17 @@ export const invariants = {
   I6: "no table survives an unmap that removed every address of its span",
   I7: "a superpage stands exactly where alignment and the allowed sizes permit",
   I8: "a contiguous entry is all or nothing, and its items are as its format says",
+  I9: "after an invalidation completes, no cached leaf or walk step disagrees with memory",
+  I10: "no frame is reused before the invalidation that covers it has completed",
   I11: "the gathered range covers every changed address, is aligned, and is empty exactly when nothing changed",
+  I12: "after every store a walk gives the old translation or the new one, never a third, never a hole elsewhere",
   I13: "a walker that sees only what was written back sees every item of a finished operation",
   I14: "every item is legal for its format: reserved, software, level and size bits",
   I15: "what devices wrote since the last clear is reported by the next clear that touches it",
   I16: "old translations hold while the top grows, and root and level are read as one",
   I17: "every operation ends within a bound that its arguments give",
   I18: "addresses beyond the input or output width are refused, at both ends",
+  I19: "permissions never widen, not even between two stores",
   I20: "page sizes used are a subset of those that the domain allows",
 } as const;
 

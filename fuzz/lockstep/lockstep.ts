@@ -2,7 +2,8 @@
  * The lockstep: implementation, reference and hardware walker do the same operations together, and after each of
  * them everything that it can have changed is compared.
  */
-import { Random } from "../../models/index.js";
+import { Random, shapeOf } from "../../models/index.js";
+import type { TableWatch } from "../../models/iotlb/index.js";
 import type { Operation, Outcome, Range } from "../../models/operations.js";
 import { createWalker, explainWalk, type Walker } from "../../models/walkers/index.js";
 import { itemSizeLg2, levelOfSize, Reference, type Run } from "../../reference/index.js";
@@ -15,6 +16,7 @@ import { Prober } from "./probe.js";
 import { ReferenceView } from "./reference-view.js";
 import { createSubject, type HardwareRoot, type Subject } from "./subject.js";
 import { sweep } from "./sweep.js";
+import { type Oracles, pendingSpan, watchOf } from "./watch.js";
 import { highWord, lowWord } from "./words.js";
 
 /** A full sweep comes every so many operations. */
@@ -36,6 +38,8 @@ export interface LockstepOptions {
   readonly seed?: string | undefined;
   /** A full sweep every so many operations; default 1000. */
   readonly sweepEvery?: number | undefined;
+  /** What judges beside the comparison with the reference; default: everything. */
+  readonly oracles?: Oracles | undefined;
 }
 
 export class Lockstep {
@@ -52,6 +56,7 @@ export class Lockstep {
   readonly #prober: Prober;
   readonly #random: Random;
   readonly #sweepEvery: number;
+  readonly #watch: TableWatch | undefined;
   readonly #granule: bigint;
   /** By log2 of a leaf's size: log2 of what one item of its level covers. */
   readonly #itemSizesLg2: readonly bigint[];
@@ -74,13 +79,15 @@ export class Lockstep {
     this.#prober = new Prober(subject, reference, this.#view, this.#walker, this.#differences);
     this.#random = Random.fromSeed(options.seed ?? "probes");
     this.#sweepEvery = options.sweepEvery ?? SWEEP_EVERY;
-    this.#granule = configuration.format === "amdv1-mock" ? 0x800n : 0x1000n;
+    this.#granule = 1n << BigInt(shapeOf(configuration).granuleLg2);
     this.#itemSizesLg2 = Array.from({ length: 64 }, (_, sizeLg2) =>
       BigInt(itemSizeLg2(configuration, levelOfSize(configuration, sizeLg2))),
     );
     this.#root = subject.hardwareRoot();
     this.#setRoot(this.#root);
     this.#tables.update();
+    this.#watch = options.oracles === "none" ? undefined : watchOf(subject);
+    subject.journal.watch = this.#watch;
   }
 
   /** How many leaf items and tables hardware reaches, and how many stores the last operation made. */
@@ -167,20 +174,25 @@ export class Lockstep {
     const before = isUnmap
       ? runsTouching(reference.runs, operation.iova, operation.iova + operation.length)
       : [];
+    this.#watch?.begin(pendingSpan(subject));
     const given = this.#apply(operation);
     this.outcome = given;
     if (subject.isFull) throw new MemoryTooSmall(`${operation.op} took the last frame of the table memory`);
+    const violation = this.#watch?.end(pendingSpan(subject));
     const wanted = reference.apply(operation);
     this.#view.changed();
     compareOutcomes(operation, given, wanted, this.#differences);
     const changedItems = this.#followItems(operation, wanted, before);
-    this.#tables.update();
+    this.#tables.update(operation.op);
     if (subject.journal.publications.length > 0) this.#checkPublished();
     this.#checkCounts();
     if (this.#tables.removed.count > 0) this.#checkCovered(operation, given);
     this.#checkGather(operation, given);
     this.#checkBound(operation, given, changedItems);
     this.#probeAround(operation, wanted);
+    if (violation !== undefined) {
+      this.#differences.add(violation.invariant, violation.iova, `${operation.op}: ${violation.sentence}`);
+    }
     if (this.operations % this.#sweepEvery === 0) this.#differences.first ??= this.checkAll();
   }
 
@@ -316,7 +328,7 @@ export class Lockstep {
     for (let index = 0; index < removed.count; index++) {
       const first = removed.first(index);
       const last = removed.last(index);
-      if (ranges.some((range) => range[0] <= first && last <= range[1])) continue;
+      if (isCovered(first, last, ranges)) continue;
       const what = `${describeAddress(first)} … ${describeAddress(last)} changed`;
       this.#differences.add("I11", first, `${operation.op}: ${what}, and no invalidation covers it`);
     }
@@ -432,14 +444,25 @@ export class Lockstep {
   }
 }
 
+/** Whether the ranges, side by side or overlapping, hold everything from the first address to the last. */
+function isCovered(first: bigint, last: bigint, ranges: readonly Range[]): boolean {
+  let at = first;
+  for (;;) {
+    const range = ranges.find((candidate) => candidate[0] <= at && at <= candidate[1]);
+    if (range === undefined) return false;
+    if (range[1] >= last) return true;
+    at = range[1] + 1n;
+  }
+}
+
 function mask(levels: number): string {
   return levels === 0 ? "none" : `0b${levels.toString(2)}`;
 }
 
 /** log2 of the addresses below a root of this level. */
 function spanLg2Of({ configuration }: Subject, topLevel: number): number {
-  const granuleLg2 = configuration.format === "amdv1-mock" ? 11 : 12;
-  return granuleLg2 + (configuration.tiny?.tableBitsLg2 ?? 9) * (topLevel + 1);
+  const { granuleLg2, tableBitsLg2 } = shapeOf(configuration);
+  return granuleLg2 + tableBitsLg2 * (topLevel + 1);
 }
 
 /** The runs that overlap `[first, end)`. */

@@ -50,8 +50,8 @@ export class WrittenBack {
 
   /** The first word from `first` on, before `end`, that the walker may see as it was; −1 for none. */
   firstDirty(first: number, end: number): number {
-    const found = this.#dirty.indexOf(1, first);
-    return found >= 0 && found < end ? found : -1;
+    for (let word = first; word < end; word++) if (this.#dirty[word] !== 0) return word;
+    return -1;
   }
 
   isDirty(word: number): boolean {

@@ -5,7 +5,7 @@
 import type { Configuration } from "../configuration.js";
 import { rootBitsLg2, shapeOf } from "../shape.js";
 import { createWalker, type PhysicalMemory, Pointer, type Walker, WalkResult } from "../walkers/index.js";
-import { shiftedHigh, shiftedLow } from "../walkers/words.js";
+import { bitsFrom, highMask, lowMask, shiftedHigh, shiftedLow } from "../walkers/words.js";
 
 /** Table memory: words from a physical address on, and the same as hardware reads it. */
 export interface TableWindow {
@@ -40,6 +40,8 @@ export class LiveTables {
   readonly unitWordsLg2: number;
   readonly #physical: PhysicalMemory;
   readonly #baseLow: number;
+  /** The bit that is repeated above itself; −1 where addresses are not sign-extended. */
+  readonly #signBit: number;
   /** Per unit: the level of the table it belongs to plus 1, and the input address of its first item. */
   readonly #levels: Uint8Array;
   readonly #vaLow: Int32Array;
@@ -56,6 +58,7 @@ export class LiveTables {
     this.itemWordsLg2 = itemBytesLg2 - 2;
     this.unitWordsLg2 = smallestFrameLg2 - 2;
     this.#physical = window.physical;
+    this.#signBit = configuration.signExtended ? configuration.vaWidthLg2 - 1 : -1;
     this.#baseLow = Number(BigInt.asIntN(32, window.base));
     const units = Math.ceil(window.words.length / 2 ** this.unitWordsLg2);
     this.#levels = new Uint8Array(units);
@@ -77,6 +80,10 @@ export class LiveTables {
     place.level = level;
     place.vaLow = this.#vaLow[unit] | shiftedLow(index, lg2);
     place.vaHigh = this.#vaHigh[unit] | shiftedHigh(index, lg2);
+    if (this.#signBit >= 0 && (bitsFrom(place.vaLow, place.vaHigh, this.#signBit) & 1) !== 0) {
+      place.vaLow |= ~lowMask(this.#signBit);
+      place.vaHigh |= ~highMask(this.#signBit);
+    }
   }
 
   /** log2 of the bytes that an item of a level translates. */
