@@ -218,3 +218,37 @@ test("a run that reaches the last address of all is unmapped whole", (t) => {
   t.is(table.unmap(first, size), size);
   t.deepEqual([...table.entries()], []);
 });
+
+const { read: R, write: W, noExec: NX, privileged: P } = Prot;
+
+for (const format of armFormats) {
+  test(`${format.name}: what an entry says that accesses may do`, (t) => {
+    const table = create(format);
+    const granule = 1n << BigInt(format.granuleLg2);
+    // Stage 1 cannot forbid reads; the others cannot execute what they cannot read.
+    const expected: readonly (readonly [number, string])[] =
+      format.stage === 1
+        ? [
+            [R, "r-x"],
+            [W, "rwx"],
+            [R | W | NX, "rw-"],
+            [R | P, "r-x"],
+            [R | W | P | NX, "rw-"],
+          ]
+        : [
+            [R, "r-x"],
+            [W, "-w-"],
+            [R | W, "rwx"],
+            [R | W | NX, "rw-"],
+            [R | NX, "r--"],
+          ];
+    for (const [prot, may] of expected) {
+      table.map(0n, 0n, granule, prot);
+      const found = [...table.entries()].map(
+        ({ read, write, execute }) => `${read ? "r" : "-"}${write ? "w" : "-"}${execute ? "x" : "-"}`,
+      );
+      t.deepEqual(found, [may], `prot ${prot}`);
+      table.unmap(0n, granule);
+    }
+  });
+}
