@@ -29,6 +29,8 @@ export class ItemSteps {
   readonly #operation: Int32Array;
   readonly #firstLow: Int32Array;
   readonly #firstHigh: Int32Array;
+  /** The level of those words: the item's own, or that of the leaf that its table took the place of. */
+  readonly #firstLevel: Uint8Array;
   readonly #between: Between[] = [];
   readonly #a = new Meaning();
   readonly #b = new Meaning();
@@ -40,6 +42,7 @@ export class ItemSteps {
     this.#operation = new Int32Array(items);
     this.#firstLow = new Int32Array(items);
     this.#firstHigh = new Int32Array(items);
+    this.#firstLevel = new Uint8Array(items);
   }
 
   begin(): void {
@@ -54,7 +57,20 @@ export class ItemSteps {
       this.#between.push({ item, low, high, level: place.level, vaLow: place.vaLow, vaHigh: place.vaHigh });
       return;
     }
+    this.#begins(index, place.level, low, high);
+  }
+
+  /** A table took the place of a leaf at once: before, each of its items translated as the leaf did. */
+  inherit(table: number, level: number, low: number, high: number): void {
+    const first = table >> this.#tables.itemWordsLg2;
+    for (let index = 0; index < 1 << this.#tables.tableBitsLg2; index++) {
+      this.#begins(first + index, level, low, high);
+    }
+  }
+
+  #begins(index: number, level: number, low: number, high: number): void {
     this.#operation[index] = this.#now;
+    this.#firstLevel[index] = level;
     this.#firstLow[index] = low;
     this.#firstHigh[index] = high;
   }
@@ -67,32 +83,34 @@ export class ItemSteps {
   verdict(state: Between): Verdict {
     const tables = this.#tables;
     const index = state.item >> tables.itemWordsLg2;
-    const before = this.#compare(state, this.#firstLow[index], this.#firstHigh[index]);
+    const firstLevel = this.#firstLevel[index];
+    const before = this.#compare(state, firstLevel, this.#firstLow[index], this.#firstHigh[index]);
     if (before === "same") return "same";
     const isReached = tables.levelAt(state.item) === state.level;
     const finalLow = isReached ? tables.words[state.item] : 0;
     const finalHigh = isReached ? tables.highOf(state.item) : 0;
-    const after = this.#compare(state, finalLow, finalHigh);
+    const after = this.#compare(state, state.level, finalLow, finalHigh);
     if (after === "same") return "same";
     return before === "wider" && after === "wider" ? "wider" : "other";
   }
 
-  #compare(state: Between, low: number, high: number): Verdict {
+  /** A state in between with other words, of the same level or of the leaf above. */
+  #compare(state: Between, level: number, low: number, high: number): Verdict {
     const tables = this.#tables;
     const kind = tables.kindOf(state.level, state.low, state.high);
-    const otherKind = tables.kindOf(state.level, low, high);
+    const otherKind = tables.kindOf(level, low, high);
     if (kind === ItemKind.table || otherKind === ItemKind.table) {
       return this.#compareTables(state, kind, low, high, otherKind);
     }
     if (kind === ItemKind.illegal) return state.low === low && state.high === high ? "same" : "other";
     this.#read(this.#a, state, state.low, state.high);
-    this.#read(this.#b, state, low, high);
+    this.#read(this.#b, state, low, high, level);
     return verdictOf(this.#a, this.#b);
   }
 
-  #read(meaning: Meaning, place: Place, low: number, high: number): void {
+  #read(meaning: Meaning, place: Place, low: number, high: number, level = place.level): void {
     const { walker } = this.#tables;
-    meaning.kind = this.#tables.kindOf(place.level, low, high);
+    meaning.kind = this.#tables.kindOf(level, low, high);
     if (meaning.kind !== ItemKind.leaf) return;
     const { sizeLg2 } = walker;
     meaning.oaLow = (walker.oaLow & ~lowMask(sizeLg2)) | (place.vaLow & lowMask(sizeLg2));

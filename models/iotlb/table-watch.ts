@@ -152,7 +152,10 @@ export class TableWatch {
     }
     if (this.#rule !== undefined)
       this.#judgeMake(this.#rule, place, oldKind, kind, oldLow ^ low, oldHigh ^ high);
-    if (kind === ItemKind.table) this.#linked(place, low, high);
+    if (kind === ItemKind.table) {
+      const table = this.#linked(place, low, high);
+      if (oldKind === ItemKind.leaf && table >= 0) this.#steps.inherit(table, level, oldLow, oldHigh);
+    }
     if (this.#remembersMisses && oldKind === ItemKind.empty) {
       this.cache.appeared(place.vaLow, place.vaHigh, level, tables.itemLg2(level));
     }
@@ -193,20 +196,22 @@ export class TableWatch {
     this.#steps.leaves(item, place, holdsLeaf ? oldLow : 0, holdsLeaf ? oldHigh : 0);
   }
 
-  #linked(place: Place, low: number, high: number): void {
+  /** A table is reachable now; its first word, or −1. */
+  #linked(place: Place, low: number, high: number): number {
     const tables = this.#tables;
     // Others asked the walker since: it must look at these words again.
     tables.kindOf(place.level, low, high);
     const first = tables.target;
     tables.link(place);
-    if (this.#writtenBack === undefined || first < 0) return;
+    if (this.#writtenBack === undefined || first < 0) return first;
     const dirty = this.#writtenBack.firstDirty(
       first,
       first + (1 << (tables.tableBitsLg2 + tables.itemWordsLg2)),
     );
-    if (dirty < 0) return;
+    if (dirty < 0) return first;
     const sentence = `a table was made reachable before its word ${dirty - first} was written back`;
     this.#report("I13", place.vaLow, place.vaHigh, sentence);
+    return first;
   }
 
   /** Break before make: from live only to invalid, and from invalid to live only when it was forgotten. */
