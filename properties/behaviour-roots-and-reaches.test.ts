@@ -297,3 +297,27 @@ test("DART: neither a large page nor an item above level 0 is a leaf", (t) => {
     t.is(table.lookup(1n << 25n), undefined);
   }
 });
+
+test("tables and roots smaller than 4 KiB are opened in a window, freed one by one and used again", (t) => {
+  for (const entry of ["arm-short", "x86-pae32"] as const) {
+    const { table: original, memory } = create(entry);
+    // Tables that stand side by side, and a root that is aligned to its own size only.
+    for (const n of [0n, 1n, 2n, 3n]) original.map(n * MIB2, n * MIB, KIB4, R);
+    const { root } = original.hwInfo();
+    const { buffer } = memory.words;
+    const smallestFrameLg2 = entry === "arm-short" ? 10 : 5;
+    const window = new TableMemory({ buffer, base: memory.base, smallestFrameLg2 });
+    const table = observed[entry].open({ memory: window }, { root });
+    t.deepEqual(entriesOf(table), entriesOf(original));
+    t.is(table.unmap(MIB2, KIB4), KIB4);
+    t.is(table.tryMap(MIB2, 0n, MIB2, R), Status.OK, "the empty table makes way for larger pages");
+    t.deepEqual([window.quarantinedFrames, window.liveFrames], [0, 0]);
+    t.is(table.lookup(2n * MIB2), 2n * MIB);
+    t.is(table.lookup(3n * MIB2), 3n * MIB);
+    if (entry === "arm-short") {
+      t.is(table.tryMap(8n * MIB2, 0x7000n, KIB4, R), Status.OK, "in the frame that it gave back");
+      t.is(table.lookup(2n * MIB2), 2n * MIB);
+      t.is(table.lookup(8n * MIB2), 0x7000n);
+    }
+  }
+});

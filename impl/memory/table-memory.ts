@@ -35,14 +35,16 @@ export interface TableMemoryOptions {
 
 export interface TableMemoryWindow {
   /**
-   * Memory that exists already: a dump, another program's buffer. Nothing in it is changed by opening it; a frame of
-   * 4 KiB that a table opened in it frees may be used again.
+   * Memory that exists already: a dump, another program's buffer. Nothing in it is changed by opening it; of a frame
+   * that a table opened in it frees, `2^smallestFrameLg2` bytes may be used again.
    */
   readonly buffer: ArrayBufferLike;
   /** Physical address of the buffer's first byte, a multiple of 4 KiB. */
   readonly base: bigint;
   /** From this byte of the buffer on, frames may be allocated. Default: none may. */
   readonly allocatableFromBytes?: number;
+  /** log2 of the smallest frame that tables in it have or will ask for, 5 to 12. Default 12. */
+  readonly smallestFrameLg2?: number;
 }
 
 /** What whoever watches a memory is told. `word` counts 32-bit words from the base. */
@@ -85,7 +87,7 @@ export class TableMemory {
     const window = "buffer" in options ? options : undefined;
     const made = "buffer" in options ? {} : options;
     const capacityBytes = window?.buffer.byteLength ?? made.capacityBytes ?? 1 << 26;
-    this.#unitLg2 = made.smallestFrameLg2 ?? UNIT_LG2_MAX;
+    this.#unitLg2 = options.smallestFrameLg2 ?? UNIT_LG2_MAX;
     this.#poison = made.poison ?? false;
     this.base = options.base ?? 0x1_0000_0000n;
     checkPlace(this.base, capacityBytes, this.#unitLg2);
@@ -160,7 +162,7 @@ export class TableMemory {
     const state = this.#state[unit];
     const isGiven = state === 0 && word < this.#given;
     if ((state & LIVE) === 0 && !isGiven) throw new Error(`frame at word ${word} is freed but not live`);
-    const frameLg2 = isGiven ? UNIT_LG2_MAX : state & STATE_SIZE;
+    const frameLg2 = isGiven ? this.#unitLg2 : state & STATE_SIZE;
     this.#state[unit] = QUARANTINED | frameLg2;
     this.#next[unit] = next;
     if (!isGiven) this.#live--;
