@@ -1,15 +1,17 @@
 /** Items that go on as the one before them did: compared by adding, not by decoding each. */
-import { itemSizeLg2 } from "../../reference/index.js";
+import { shapeOf } from "../../models/index.js";
+import type { ItemBits } from "./item-bits/index.js";
 import type { ReferenceView } from "./reference-view.js";
 import type { Subject } from "./subject.js";
-import { carryOf, shiftedHigh, shiftedLow } from "./words.js";
+import { carryOf, maskHigh, maskLow, shiftedHigh, shiftedLow } from "./words.js";
 
-const FRAME_WORDS = 1024;
+/** More than any table has. */
+const MANY = 1 << 30;
 
 /**
  * A run begins with an item that was decoded and found to be as the reference has it. Those behind it, as far as the
- * reference's own run and the table go, hold the same words inside a contiguous entry, else the address one page
- * further; in a hole they are empty.
+ * reference's own run and the table go, hold the same words inside a contiguous entry of identical items, else the
+ * address one step further; in a hole they are empty.
  */
 export class ItemRun {
   isHole = false;
@@ -32,37 +34,42 @@ export class ItemRun {
   #strideLow = 0;
   #strideHigh = 0;
   #entryMask = 0;
+  readonly #stepped: boolean;
+  readonly #linearLg2: number;
 
-  constructor({ configuration, words }: Subject, view: ReferenceView) {
+  constructor({ configuration, words }: Subject, view: ReferenceView, bits: ItemBits) {
     this.#view = view;
     this.#words = words;
-    this.#itemWordsLg2 = configuration.format === "riscv32" ? 0 : 1;
-    const isRiscv = configuration.format === "riscv64" || configuration.format === "riscv32";
-    this.#addressShift = isRiscv ? -2 : configuration.format === "amdv1-mock" ? 1 : 0;
-    this.#itemSizesLg2 = Array.from({ length: 8 }, (_, level) => itemSizeLg2(configuration, level));
+    const { itemBytesLg2, addressShift, granuleLg2, tableBitsLg2 } = shapeOf(configuration);
+    this.#itemWordsLg2 = itemBytesLg2 - 2;
+    this.#addressShift = addressShift;
+    this.#itemSizesLg2 = Array.from({ length: 8 }, (_, level) => granuleLg2 + level * tableBitsLg2);
+    this.#stepped = bits.stepped;
+    this.#linearLg2 = bits.linearLg2;
   }
 
   end(): void {
     this.#nextItem = -1;
   }
 
-  /** Begins after an item that agrees with the run or hole on which the view stands. */
-  begin(item: number, level: number, vaLow: number, vaHigh: number): void {
+  /** Begins after an item that agrees with the run or hole on which the view stands; no item is at `tableEnd`. */
+  begin(item: number, tableEnd: number, level: number, vaLow: number, vaHigh: number): void {
     const view = this.#view;
     const itemLg2 = this.#itemSizesLg2[level];
-    const inTable = (FRAME_WORDS - 1 - (item & (FRAME_WORDS - 1))) >> this.#itemWordsLg2;
-    const inRun = this.#itemsBehind(vaLow, vaHigh, itemLg2);
+    const inTable = ((tableEnd - item) >> this.#itemWordsLg2) - 1;
+    const inRun = itemsBetween(vaLow, vaHigh, view.lastLow, view.lastHigh, itemLg2);
     this.#itemsLeft = inRun >>> 0 < inTable ? inRun : inTable;
+    if (view.mapped) this.#stayLinear(vaLow, vaHigh, itemLg2);
     this.#nextItem = item + (1 << this.#itemWordsLg2);
     this.level = level;
     this.vaLow = vaLow;
     this.vaHigh = vaHigh;
     this.isHole = !view.mapped;
     if (this.isHole) return;
-    const strideLg2 = view.sizeLg2 + this.#addressShift;
+    const strideLg2 = (this.#stepped ? itemLg2 : view.sizeLg2) + this.#addressShift;
     this.#strideLow = shiftedLow(1, strideLg2);
     this.#strideHigh = shiftedHigh(1, strideLg2);
-    this.#entryMask = (1 << (view.sizeLg2 - itemLg2)) - 1;
+    this.#entryMask = this.#stepped ? 0 : (1 << (view.sizeLg2 - itemLg2)) - 1;
     this.#nextLow = this.#words[item];
     this.#nextHigh = this.#itemWordsLg2 === 1 ? this.#words[item + 1] : 0;
   }
@@ -83,13 +90,26 @@ export class ItemRun {
     return true;
   }
 
-  /** How many items lie between the one at an address and the end of the view's stretch; any number above 1023. */
-  #itemsBehind(vaLow: number, vaHigh: number, itemLg2: number): number {
-    const { lastLow, lastHigh } = this.#view;
-    const borrow = lastLow >>> 0 < vaLow >>> 0 ? 1 : 0;
-    const low = (lastLow - vaLow) | 0;
-    const high = (lastHigh - vaHigh - borrow) | 0;
-    if (itemLg2 >= 32) return high >>> (itemLg2 - 32);
-    return high >>> itemLg2 !== 0 ? FRAME_WORDS : (low >>> itemLg2) | (high << (32 - itemLg2));
+  /** Ends the run where the output address no longer counts as the words do. */
+  #stayLinear(vaLow: number, vaHigh: number, itemLg2: number): void {
+    const linear = this.#linearLg2;
+    if (linear === 64) return;
+    const view = this.#view;
+    const lastLow = maskLow(linear);
+    const lastHigh = maskHigh(linear);
+    const low = view.outputLow(vaLow) & lastLow;
+    const high = view.outputHigh(vaLow, vaHigh) & lastHigh;
+    const items = itemsBetween(low, high, lastLow, lastHigh, itemLg2);
+    if (items < this.#itemsLeft) this.#itemsLeft = items;
   }
+}
+
+/** How many items lie behind the one at an address up to a last address; `MANY` stands for as many and more. */
+function itemsBetween(low: number, high: number, lastLow: number, lastHigh: number, itemLg2: number): number {
+  const borrow = lastLow >>> 0 < low >>> 0 ? 1 : 0;
+  const leftLow = (lastLow - low) | 0;
+  const leftHigh = (lastHigh - high - borrow) | 0;
+  if (itemLg2 >= 32) return leftHigh >>> (itemLg2 - 32);
+  if (leftHigh >>> (itemLg2 - 2) !== 0) return MANY;
+  return (leftLow >>> itemLg2) | (leftHigh << (32 - itemLg2));
 }

@@ -16,6 +16,12 @@ export interface Publication {
   readonly newTop: number;
 }
 
+/** Where a cleaned table item is marked: the word of the item and the bit in it; 0 where nothing is. */
+export interface Mark {
+  readonly markWord: 0 | 1;
+  readonly markBit: number;
+}
+
 export class Journal implements MemoryObserver {
   /** The words stored to, in order; `storeCount` of them. */
   stores = new Int32Array(1024);
@@ -24,15 +30,19 @@ export class Journal implements MemoryObserver {
   readonly allocations: number[] = [];
   readonly publications: Publication[] = [];
   readonly invalidations: Invalidation[] = [];
+  /** Bytes of the frames that tables use, and of those that wait for an invalidation. */
+  usedBytes = 0;
   /** Judges each store as it comes. */
   watch: TableWatch | undefined = undefined;
   /** Per word, whether it was stored and not yet written back. Undefined where the walker snoops. */
   readonly #unclean: Uint8Array | undefined;
-  /** The bit of a table item that only software reads; a store of nothing else needs no writing back. */
+  /** The bit of a table item that only software reads, and its word; a store of nothing else needs no writing back. */
+  readonly #markWord: number;
   readonly #markBit: number;
 
-  constructor(wordsOfIncoherent: number, markBit: number) {
+  constructor(wordsOfIncoherent: number, { markWord, markBit }: Mark) {
     this.#unclean = wordsOfIncoherent === 0 ? undefined : new Uint8Array(wordsOfIncoherent);
+    this.#markWord = markWord;
     this.#markBit = markBit;
   }
 
@@ -49,12 +59,16 @@ export class Journal implements MemoryObserver {
     if (count === this.stores.length) this.#widen();
     this.stores[count] = word;
     this.storeCount = count + 1;
-    if (this.#unclean !== undefined && (oldValue ^ newValue) !== this.#markBit) this.#unclean[word] = 1;
+    if (this.#unclean !== undefined) {
+      const isMark = (oldValue ^ newValue) === this.#markBit && (word & 1) === this.#markWord;
+      if (!isMark) this.#unclean[word] = 1;
+    }
     this.watch?.stored(word, oldValue, newValue);
   }
 
   allocated(word: number, frameLg2: number): void {
     this.allocations.push(word);
+    this.usedBytes += 1 << frameLg2;
     this.#unclean?.fill(1, word, word + (1 << (frameLg2 - 2)));
     this.watch?.allocated(word, frameLg2);
   }
@@ -62,6 +76,7 @@ export class Journal implements MemoryObserver {
   quarantined(): void {}
 
   released(word: number, frameLg2: number): void {
+    this.usedBytes -= 1 << frameLg2;
     this.#unclean?.fill(0, word, word + (1 << (frameLg2 - 2)));
     this.watch?.released(word, frameLg2);
   }

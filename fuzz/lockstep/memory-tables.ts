@@ -3,8 +3,11 @@
  * addresses, and how many leaf items there are. After each operation every item that was stored to is decoded as
  * hardware does and compared with the reference, so that no wrong item waits for a lucky probe.
  */
+
+import { shapeOf } from "../../models/index.js";
+import type { Operation } from "../../models/operations.js";
 import { Pointer, type Walker, WalkResult } from "../../models/walkers/index.js";
-import { itemSizeLg2, type Reference } from "../../reference/index.js";
+import type { Reference } from "../../reference/index.js";
 import {
   type Differences,
   describeAddress,
@@ -13,19 +16,15 @@ import {
   sizeName,
   walkName,
 } from "./difference.js";
-import { ItemBits } from "./item-bits.js";
+import { Frames, NO_ITEM } from "./frames.js";
+import { createItemBits, type ItemBits } from "./item-bits/index.js";
 import { ItemRun } from "./item-run.js";
 import type { ReferenceView } from "./reference-view.js";
 import { Spans } from "./spans.js";
 import type { Subject } from "./subject.js";
 import { carryOf, joined, lowWord, maskHigh, maskLow, shiftedHigh, shiftedLow } from "./words.js";
 
-const FRAME_WORDS_LG2 = 10;
-const FRAME_WORDS = 1 << FRAME_WORDS_LG2;
-
 const Kind = { empty: 0, leaf: 1, table: 2 } as const;
-const NO_ITEM = -1;
-
 export class MemoryTables {
   tableCount = 0;
   leafItemCount = 0;
@@ -47,21 +46,19 @@ export class MemoryTables {
   readonly #itemWordsLg2: number;
   readonly #tableBitsLg2: number;
   readonly #granuleLg2: number;
-  readonly #signBit: number;
-  readonly #inputLg2: number;
+  /** A fresh writable leaf is dirty. */
+  readonly #mapsDirty: boolean;
 
   /** Per item, by its first word: what it was when last seen. */
   readonly #kinds: Uint8Array;
-  /** Per frame: its level plus 1, 0 for no table; its first input address; the item that points to it. */
-  readonly #levels: Uint8Array;
-  readonly #vaLow: Int32Array;
-  readonly #vaHigh: Int32Array;
-  readonly #parents: Int32Array;
+  readonly #frames: Frames;
   readonly #childOf = new Map<number, number>();
-  #rootFrame = -1;
+  #root = -1;
   /** The address of the item in hand. */
   #itemVaLow = 0;
   #itemVaHigh = 0;
+  /** The operation in hand may leave items of one run different: they are looked at one by one. */
+  #isOfDirt = false;
   readonly #run: ItemRun;
   #removedInRun = 0;
   /** Items to look at again, whatever the stores say. */
@@ -80,49 +77,41 @@ export class MemoryTables {
     this.#view = view;
     this.#walker = walker;
     this.#differences = differences;
-    this.#bits = new ItemBits(configuration);
+    this.#bits = createItemBits(configuration);
     this.#words = subject.words;
     this.#baseLow = lowWord(subject.base);
-    this.#itemWordsLg2 = configuration.format === "riscv32" ? 0 : 1;
-    this.#granuleLg2 = itemSizeLg2(configuration, 0);
-    this.#tableBitsLg2 = itemSizeLg2(configuration, 1) - this.#granuleLg2;
-    this.#inputLg2 = configuration.vaWidthLg2;
-    this.#signBit = configuration.signExtended ? configuration.vaWidthLg2 - 1 : -1;
-    this.#run = new ItemRun(subject, view);
-    const frames = this.#words.length >> FRAME_WORDS_LG2;
+    const { itemBytesLg2, granuleLg2, tableBitsLg2, mapsDirty } = shapeOf(configuration);
+    this.#itemWordsLg2 = itemBytesLg2 - 2;
+    this.#granuleLg2 = granuleLg2;
+    this.#tableBitsLg2 = tableBitsLg2;
+    this.#mapsDirty = mapsDirty;
+    this.#run = new ItemRun(subject, view, this.#bits);
     this.#kinds = new Uint8Array(this.#words.length >> this.#itemWordsLg2);
-    this.#levels = new Uint8Array(frames);
-    this.#vaLow = new Int32Array(frames);
-    this.#vaHigh = new Int32Array(frames);
-    this.#parents = new Int32Array(frames);
+    this.#frames = new Frames(configuration, subject.base, this.#words.length);
   }
 
   /** Follows what the journal tells of the last operation. The reference has done it already. */
-  update(): void {
+  update(op?: Operation["op"]): void {
     const { journal } = this.#subject;
+    this.#isOfDirt = op === "readAndClearDirty" || op === "setDirty";
     this.removed.clear();
     this.removedLeafLevels = 0;
     this.removedTableLevels = 0;
     this.removedTables = 0;
-    for (const word of journal.allocations) this.#forgetReused(word >> FRAME_WORDS_LG2);
+    for (const word of journal.allocations) this.#forgetReused(word);
     this.#unlinkStored();
-    const oldRoot = this.#rootFrame;
+    const oldRoot = this.#root;
     if (journal.publications.length > 0) this.#enterRoot();
     this.#checkStored();
     for (let item = this.#again.pop(); item !== undefined; item = this.#again.pop()) this.#check(item);
-    if (oldRoot !== this.#rootFrame) this.#leaveRoot(oldRoot);
-  }
-
-  /** Whether a frame, by its first word, is a table that hardware reaches, and of which level. */
-  levelAt(word: number): number {
-    return this.#levels[word >> FRAME_WORDS_LG2] - 1;
+    if (oldRoot !== this.#root) this.#leaveRoot(oldRoot);
   }
 
   /** A frame that was handed out anew is no table any more, whatever points to it. */
-  #forgetReused(frame: number): void {
-    if (this.#levels[frame] === 0) return;
-    const parent = this.#parents[frame];
-    this.#forget(frame);
+  #forgetReused(table: number): void {
+    if (this.#frames.levelAt(table) < 0) return;
+    const parent = this.#frames.parentOf(table);
+    this.#forget(table);
     if (parent === NO_ITEM) return;
     this.#childOf.delete(parent);
     this.#kinds[parent >> this.#itemWordsLg2] = Kind.empty;
@@ -136,14 +125,13 @@ export class MemoryTables {
     for (let index = 0; index < storeCount; index++) {
       const item = stores[index] & itemMask;
       if (this.#kinds[item >> this.#itemWordsLg2] !== Kind.table) continue;
-      const frame = item >> FRAME_WORDS_LG2;
+      const level = this.#frames.levelAt(item);
       const child = this.#childOf.get(item);
-      if (this.#levels[frame] === 0 || child === undefined) continue;
-      const level = this.#levels[frame] - 1;
+      if (level < 0 || child === undefined) continue;
       const low = this.#words[item];
       const high = this.#itemWordsLg2 === 1 ? this.#words[item + 1] : 0;
-      if (this.#walker.inspect(level, low, high) === Pointer && this.#frameWalkedTo() === child) continue;
-      this.#locate(frame, item, level);
+      if (this.#walker.inspect(level, low, high) === Pointer && this.#tableWalkedTo() === child) continue;
+      this.#locate(item, level);
       this.#noteRemoved(level);
       this.#childOf.delete(item);
       this.#kinds[item >> this.#itemWordsLg2] = Kind.empty;
@@ -207,41 +195,39 @@ export class MemoryTables {
   }
 
   #unclean(word: number): void {
-    if (this.#levels[word >> FRAME_WORDS_LG2] === 0) return;
+    if (this.#frames.levelAt(word) < 0) return;
     const address = describeHex(this.#subject.base + BigInt(word * 4));
     this.#differences.add("I13", undefined, `the word at ${address} was stored but not written back`);
   }
 
   #enterRoot(): void {
     const { root, topLevel } = this.#subject.hardwareRoot();
-    const frame = Number((root - this.#subject.base) >> 12n);
-    if (frame === this.#rootFrame) return;
-    this.#rootFrame = frame;
-    this.#enter(frame, topLevel, 0, 0, NO_ITEM);
+    const table = Number(root - this.#subject.base) / 4;
+    if (table === this.#root) return;
+    this.#root = table;
+    this.#enter(table, topLevel, 0, 0, NO_ITEM);
   }
 
   /** The old root of a tree that grew is item 0 of the level above, unless a leaf took its place at once. */
-  #leaveRoot(frame: number): void {
-    const level = (this.#levels[frame] ?? 0) - 1;
-    if (level < 0 || this.#parents[frame] !== NO_ITEM) return;
+  #leaveRoot(table: number): void {
+    const level = table < 0 ? -1 : this.#frames.levelAt(table);
+    if (level < 0 || this.#frames.parentOf(table) !== NO_ITEM) return;
     this.#itemVaLow = 0;
     this.#itemVaHigh = 0;
     this.#noteRemoved(level + 1);
-    this.#forget(frame);
+    this.#forget(table);
   }
 
   /** A table that hardware reaches now: of the right level and place, in use, and nobody else's. */
-  #enter(frame: number, level: number, vaLow: number, vaHigh: number, parent: number): void {
+  #enter(table: number, level: number, vaLow: number, vaHigh: number, parent: number): void {
+    const frames = this.#frames;
     const va = joined(vaLow, vaHigh);
-    const address = this.#subject.base + (BigInt(frame) << 12n);
-    if (this.#levels[frame] !== 0) {
+    const address = this.#subject.base + BigInt(table * 4);
+    const levelBefore = frames.levelAt(table);
+    if (levelBefore >= 0) {
       // The old root of a tree that grew.
-      if (
-        this.#parents[frame] === NO_ITEM &&
-        frame !== this.#rootFrame &&
-        this.#levels[frame] === level + 1
-      ) {
-        this.#parents[frame] = parent;
+      if (frames.parentOf(table) === NO_ITEM && table !== this.#root && levelBefore === level) {
+        frames.setParent(table, parent);
         return;
       }
       this.#differences.add("I5", va, `the table frame ${describeHex(address)} is reached twice`);
@@ -258,36 +244,33 @@ export class MemoryTables {
       const what = `the table of level ${level} for ${describeAddress(va)} (frame ${describeHex(address)})`;
       this.#differences.add("I6", va, `${what} is alive; the reference has none there`);
     }
-    this.#levels[frame] = level + 1;
-    this.#vaLow[frame] = vaLow;
-    this.#vaHigh[frame] = vaHigh;
-    this.#parents[frame] = parent;
+    frames.enter(table, level, vaLow, vaHigh, parent);
     this.tableCount++;
-    const first = frame << FRAME_WORDS_LG2;
-    if (this.#subject.configuration.incoherent) this.#checkWrittenBack(first);
+    const end = table + frames.wordsOf(level);
+    if (this.#subject.configuration.incoherent) this.#checkWrittenBack(table, end);
     const words = this.#words;
-    for (let item = first; item < first + FRAME_WORDS; item += 1 << this.#itemWordsLg2) {
-      if ((words[item] | words[item | this.#itemWordsLg2]) !== 0) this.#visit(item);
+    for (let item = table; item < end; item += 1 << this.#itemWordsLg2) {
+      if ((words[item] | words[item + this.#itemWordsLg2]) !== 0) this.#visit(item);
     }
     this.#endRun();
   }
 
-  #checkWrittenBack(first: number): void {
-    for (let word = first; word < first + FRAME_WORDS; word++) {
+  #checkWrittenBack(first: number, end: number): void {
+    for (let word = first; word < end; word++) {
       if (this.#subject.journal.isUnclean(word)) this.#unclean(word);
     }
   }
 
   /** A table that hardware no longer reaches, with all below it. */
-  #forget(frame: number): void {
-    const level = this.#levels[frame] - 1;
+  #forget(table: number): void {
+    const level = this.#frames.levelAt(table);
     if (level < 0) return;
-    this.#levels[frame] = 0;
+    this.#frames.forget(table, level);
     this.tableCount--;
     this.removedTables++;
     this.removedTableLevels |= 1 << level;
-    const first = frame << FRAME_WORDS_LG2;
-    for (let item = first; item < first + FRAME_WORDS; item += 1 << this.#itemWordsLg2) {
+    const end = table + this.#frames.wordsOf(level);
+    for (let item = table; item < end; item += 1 << this.#itemWordsLg2) {
       const kind = this.#kinds[item >> this.#itemWordsLg2];
       if (kind === Kind.empty) continue;
       this.#kinds[item >> this.#itemWordsLg2] = Kind.empty;
@@ -304,13 +287,12 @@ export class MemoryTables {
 
   /** Looks at one item, if hardware reaches it, and compares it with the reference. */
   #check(item: number): void {
-    const frame = item >> FRAME_WORDS_LG2;
-    const level = this.#levels[frame] - 1;
+    const level = this.#frames.levelAt(item);
     if (level < 0) return;
     const low = this.#words[item];
     const high = this.#itemWordsLg2 === 1 ? this.#words[item + 1] : 0;
     const kind = this.#kinds[item >> this.#itemWordsLg2];
-    this.#locate(frame, item, level);
+    this.#locate(item, level);
     if ((low | high) === 0) {
       if (kind === Kind.leaf) this.#leafWentAway(level);
       this.#kinds[item >> this.#itemWordsLg2] = Kind.empty;
@@ -353,7 +335,7 @@ export class MemoryTables {
     const view = this.#view;
     view.find(this.#itemVaLow, this.#itemVaHigh);
     if (!view.mapped) {
-      this.#run.begin(item, level, this.#itemVaLow, this.#itemVaHigh);
+      this.#beginRun(item, level);
       return;
     }
     const contiguous = view.sizeLg2 > this.#granuleLg2 + this.#tableBitsLg2 * level;
@@ -396,36 +378,45 @@ export class MemoryTables {
         `${given}; the reference maps ${this.#expected()}`,
       );
     }
+    const isEntry = view.sizeLg2 === itemLg2;
     const bits = this.#bits;
-    bits.setLeaf(view.prot, level, view.sizeLg2, itemLg2);
-    const differLow = (low ^ bits.low) & ~bits.addressLow & ~bits.leafFreeLow;
-    const differHigh = (high ^ bits.high) & ~bits.addressHigh;
-    if ((differLow | differHigh) !== 0) this.#wrongBits("leaf", low, high, differLow, differHigh);
-    if ((low & bits.dirtyLow) !== 0 && !this.#reference.isDirty(joined(entryLow, entryHigh))) {
-      this.#differences.add(
-        "I15",
-        this.#va(),
-        `the item for ${this.#where()} is dirty; the reference's is clean`,
-      );
-    }
-    if (this.#isBeyondInput(item, level)) {
+    const [outLow, outHigh] = bits.stepped ? [vaLow, vaHigh] : [entryLow, entryHigh];
+    bits.setLeaf(
+      view.prot,
+      level,
+      view.sizeLg2,
+      itemLg2,
+      view.outputLow(outLow),
+      view.outputHigh(outLow, outHigh),
+    );
+    this.#checkBits("leaf", low, high);
+    this.#checkDirt(low, high, isEntry, entryLow, entryHigh);
+    if (this.#frames.isBeyondInput(item, level)) {
       this.#differences.add("I14", this.#va(), `a leaf stands in an item that no input address reaches`);
     }
-    this.#run.begin(item, level, vaLow, vaHigh);
+    if (!this.#isOfDirt) this.#beginRun(item, level);
+  }
+
+  /** An item that is dirty makes its entry dirty; that of an entry of one item says all there is to say. */
+  #checkDirt(low: number, high: number, isEntry: boolean, entryLow: number, entryHigh: number): void {
+    const dirty = this.#bits.isDirty(low, high);
+    if (!dirty && !(isEntry && this.#mapsDirty)) return;
+    const wanted = this.#reference.isDirty(joined(entryLow, entryHigh));
+    if (dirty === wanted || (wanted && !isEntry)) return;
+    const [given, other] = dirty ? ["dirty", "clean"] : ["clean", "dirty"];
+    const sentence = `the item for ${this.#where()} is ${given}; the reference's is ${other}`;
+    this.#differences.add("I15", this.#va(), sentence);
   }
 
   #checkPointer(item: number, level: number, low: number, high: number): void {
     const nextLevel = this.#walker.level;
-    const child = this.#frameWalkedTo();
-    const bits = this.#bits;
-    bits.setPointer(level);
-    const differLow = (low ^ bits.low) & ~bits.addressLow & ~bits.pointerFreeLow;
-    const differHigh = (high ^ bits.high) & ~bits.addressHigh;
-    if ((differLow | differHigh) !== 0) this.#wrongBits("table item", low, high, differLow, differHigh);
+    const child = this.#tableWalkedTo();
+    this.#bits.setTable(level, this.#walker.oaLow, this.#walker.oaHigh);
+    this.#checkBits("table item", low, high);
     if (this.#childOf.get(item) === child) return;
     if (child < 0 || nextLevel !== level - 1) {
       const given = `the table item ${itemName(low, high)} at level ${level} for ${this.#where()}`;
-      const wrong = child < 0 ? "leads outside of the memory" : `leads to level ${nextLevel}`;
+      const wrong = child < 0 ? "leads to no frame of the memory" : `leads to level ${nextLevel}`;
       this.#differences.add("I14", this.#va(), `${given} ${wrong}`);
       return;
     }
@@ -433,38 +424,35 @@ export class MemoryTables {
     this.#enter(child, nextLevel, this.#itemVaLow, this.#itemVaHigh, item);
   }
 
-  #wrongBits(what: string, low: number, high: number, differLow: number, differHigh: number): void {
+  #checkBits(what: string, low: number, high: number): void {
+    const differLow = (low ^ this.#bits.low) & ~this.#bits.freeLow;
+    const differHigh = high ^ this.#bits.high;
+    if ((differLow | differHigh) === 0) return;
     const given = `the ${what} ${itemName(low, high)} for ${this.#where()}`;
     const bits = `the bits ${itemName(differLow, differHigh)} are not as the format and the request have them`;
     this.#differences.add("I14", this.#va(), `${given}: ${bits}`);
   }
 
-  /** The frame that the last inspected pointer leads to, or −1. */
-  #frameWalkedTo(): number {
-    const { oaLow, oaHigh } = this.#walker;
-    return this.#subject.physical.contains(oaLow, oaHigh) ? ((oaLow - this.#baseLow) >>> 0) >>> 12 : -1;
+  /** The table that the last inspected pointer leads to, or −1 where none can be. */
+  #tableWalkedTo(): number {
+    const { oaLow, oaHigh, level } = this.#walker;
+    if (!this.#subject.physical.contains(oaLow, oaHigh)) return -1;
+    const word = ((oaLow - this.#baseLow) >>> 0) >>> 2;
+    return (oaLow & 3) === 0 && this.#frames.tableOf(word, level) === word ? word : -1;
+  }
+
+  #beginRun(item: number, level: number): void {
+    const frames = this.#frames;
+    const end = frames.tableOf(item, level) + frames.wordsOf(level);
+    this.#run.begin(item, end, level, this.#itemVaLow, this.#itemVaHigh);
   }
 
   /** Computes the input address of an item. */
-  #locate(frame: number, item: number, level: number): void {
-    const index = (item & (FRAME_WORDS - 1)) >> this.#itemWordsLg2;
-    const lg2 = this.#granuleLg2 + this.#tableBitsLg2 * level;
-    let low = this.#vaLow[frame] | shiftedLow(index, lg2);
-    let high = this.#vaHigh[frame] | shiftedHigh(index, lg2);
-    const sign = this.#signBit;
-    if (sign >= 0 && ((sign >= 32 ? high >>> (sign - 32) : low >>> sign) & 1) !== 0) {
-      low |= ~maskLow(sign + 1);
-      high |= ~maskHigh(sign + 1);
-    }
-    this.#itemVaLow = low;
-    this.#itemVaHigh = high;
-  }
-
-  /** An index of the top table that the input width does not have. */
-  #isBeyondInput(item: number, level: number): boolean {
-    const index = (item & (FRAME_WORDS - 1)) >> this.#itemWordsLg2;
-    const indexBits = this.#inputLg2 - (this.#granuleLg2 + this.#tableBitsLg2 * level);
-    return indexBits < 31 && index >>> Math.max(indexBits, 0) !== 0;
+  #locate(item: number, level: number): void {
+    const frames = this.#frames;
+    frames.locate(item, level);
+    this.#itemVaLow = frames.vaLow;
+    this.#itemVaHigh = frames.vaHigh;
   }
 
   #va(): bigint {

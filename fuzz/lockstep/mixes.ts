@@ -1,8 +1,7 @@
 /** Named mixes of operations: a unit runs one of them, and a token names it. */
 
 import type { Configuration } from "../../models/configuration.js";
-import { dirtyMix, type Mix, plainMix } from "../../models/index.js";
-import { tracksDirty } from "./subject.js";
+import { dirtyMix, type Mix, plainMix, shapeOf } from "../../models/index.js";
 
 export const mixNames = ["default", "failing", "refused", "dirty", "gathered", "sparse", "crowded"] as const;
 
@@ -26,7 +25,7 @@ const changes: Readonly<Record<MixName, Partial<Mix>>> = {
 
 /** The mix of this name, for a configuration. */
 export function mixOf(configuration: Configuration, name: MixName): Mix {
-  const suited = tracksDirty(configuration) ? dirtyMix : plainMix;
+  const suited = shapeOf(configuration).tracksDirty ? dirtyMix : plainMix;
   const mix = { ...suited, ...changes[name] };
   const { sync, lookup, readAndClearDirty, deviceWrite, setDirty, entries, failNextAllocation } = mix;
   const others = sync + lookup + readAndClearDirty + deviceWrite + setDirty + entries + failNextAllocation;

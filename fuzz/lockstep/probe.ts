@@ -1,4 +1,6 @@
 /** One address, asked three times: of the hardware walker, of the reference, and of `lookup`. */
+
+import { shapeOf } from "../../models/index.js";
 import { Prot } from "../../models/operations.js";
 import { type Walker, WalkResult, type WalkResultCode } from "../../models/walkers/index.js";
 import { itemSizeLg2, type Reference } from "../../reference/index.js";
@@ -12,7 +14,7 @@ import {
 } from "./difference.js";
 import type { Invariant } from "./invariants.js";
 import type { ReferenceView } from "./reference-view.js";
-import { type Subject, tracksDirty } from "./subject.js";
+import type { Subject } from "./subject.js";
 import { joined, maskHigh, maskLow } from "./words.js";
 
 export class Prober {
@@ -35,7 +37,7 @@ export class Prober {
     this.#view = view;
     this.#walker = walker;
     this.#differences = differences;
-    this.#tracksDirty = tracksDirty(subject.configuration);
+    this.#tracksDirty = shapeOf(subject.configuration).tracksDirty;
   }
 
   /** Compares all three at one address. */
@@ -88,7 +90,6 @@ export class Prober {
   /** A dirty item makes its entry dirty; an entry of one item is dirty only by that item. */
   #checkDirty(low: number, high: number): void {
     const { dirty, level, sizeLg2 } = this.#walker;
-    if (!dirty && this.#reference.dirtyCount === 0n) return;
     const entry = joined(low & ~maskLow(sizeLg2), high & ~maskHigh(sizeLg2));
     const wanted = this.#reference.isDirty(entry);
     if (dirty === wanted || (wanted && sizeLg2 > itemSizeLg2(this.#subject.configuration, level))) return;

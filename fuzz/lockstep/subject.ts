@@ -1,7 +1,5 @@
 /** The implementation as the lockstep drives it: operations in, outcomes out, and its memory in the open. */
 import {
-  type CommonOptions,
-  type FormatEntry,
   type Gather,
   type PageTable,
   PageTableError,
@@ -10,17 +8,18 @@ import {
   statusCode,
   TableMemory,
 } from "../../impl/index.js";
-import { observed } from "../../impl/observed.js";
 import type { Configuration } from "../../models/configuration.js";
+import { shapeOf } from "../../models/index.js";
 import type { Code, EntryFacts, Operation, Outcome, Range } from "../../models/operations.js";
 import type { PhysicalMemory } from "../../models/walkers/index.js";
+import { createTable } from "./create-table.js";
+import { frameSizesLg2, smallestFrameLg2 } from "./frames.js";
+import { createItemBits } from "./item-bits/index.js";
 import { Journal } from "./journal.js";
-import { stampName } from "./stamp-name.js";
-import { tinyObserved } from "./tiny-stamps.js";
 import { highWord, joined, lowWord } from "./words.js";
 
 /** Enough for every program of the generators; memory that is not touched costs nothing. */
-const CAPACITY_BYTES = 1 << 23;
+const TABLES = 1 << 11;
 
 const LAST_ADDRESS = 0xffff_ffff_ffff_ffffn;
 
@@ -37,7 +36,7 @@ export interface HardwareRoot {
  */
 export interface Subject {
   readonly configuration: Configuration;
-  /** The window: words from `base` on, frames of 4 KiB. */
+  /** The window: words from `base` on. Frames are powers of two, aligned to their size. */
   readonly base: bigint;
   readonly words: Int32Array;
   /** The same for hardware. */
@@ -65,10 +64,31 @@ export function createSubject(configuration: Configuration): Subject {
   return new PageTableSubject(configuration);
 }
 
+/** Bytes of a window that has room for a root and so many tables, wherever the window begins. */
+export function capacityFor(configuration: Configuration, tables: number): number {
+  const { table, root } = frameSizesLg2(configuration, configuration.topLevel);
+  return tables * 2 ** table + wasteOf(table, root);
+}
+
+/** Bytes that a root and tables of another size may leave unused by their alignment. */
+function wasteOf(tableLg2: number, rootLg2: number): number {
+  const isUniform = tableLg2 === 12 && rootLg2 === 12;
+  return isUniform ? 0 : 2 * (2 ** Math.max(tableLg2, 12) + 2 ** Math.max(rootLg2, 12));
+}
+
+/** The bit of a table item's low word that says "this one was cleaned"; 0 for none, or where it is in the high word. */
+export function markBitOf(configuration: Configuration): number {
+  const { markWord, markBit } = createItemBits(configuration);
+  return markWord === 0 ? markBit : 0;
+}
+
 /** Whether the implementation can be configured so; some tiny geometries exist in the models only. */
 export function canCreate(configuration: Configuration): boolean {
   try {
-    return new PageTableSubject(configuration, 1 << 16).table.topLevel === configuration.topLevel;
+    return (
+      new PageTableSubject(configuration, capacityFor(configuration, 1)).table.topLevel ===
+      configuration.topLevel
+    );
   } catch (error) {
     if (error instanceof PageTableError) return false;
     throw error;
@@ -85,18 +105,23 @@ export class PageTableSubject implements Subject {
   readonly table: PageTable;
   readonly #gather: Gather;
   readonly #tracksDirty: boolean;
+  readonly #fullBytes: number;
 
-  constructor(configuration: Configuration, capacityBytes = CAPACITY_BYTES) {
+  constructor(configuration: Configuration, capacityBytes = capacityFor(configuration, TABLES)) {
+    const { tableBase: base, incoherent } = configuration;
     this.configuration = configuration;
-    this.memory = new TableMemory({ base: configuration.tableBase, capacityBytes, poison: true });
+    const smallest = { smallestFrameLg2: smallestFrameLg2(configuration) };
+    this.memory = new TableMemory({ base, capacityBytes, poison: true, ...smallest });
     this.base = this.memory.base;
     this.words = this.memory.words;
     this.physical = new WindowMemory(this.words, this.base);
-    this.journal = new Journal(configuration.incoherent ? this.words.length : 0, markBitOf(configuration));
+    this.journal = new Journal(incoherent ? this.words.length : 0, createItemBits(configuration));
     this.memory.observer = this.journal;
     this.table = createTable(configuration, this.memory, this.journal);
     this.#gather = this.table.createGather();
-    this.#tracksDirty = tracksDirty(configuration);
+    this.#tracksDirty = shapeOf(configuration).tracksDirty;
+    const { table, root } = frameSizesLg2(configuration, configuration.topLevel);
+    this.#fullBytes = capacityBytes - wasteOf(table, root);
   }
 
   get liveFrames(): number {
@@ -108,7 +133,7 @@ export class PageTableSubject implements Subject {
   }
 
   get isFull(): boolean {
-    return (this.liveFrames + this.quarantinedFrames) * 1024 >= this.words.length;
+    return this.journal.usedBytes >= this.#fullBytes;
   }
 
   get pendingInvalidation(): Range | undefined {
@@ -219,58 +244,6 @@ class WindowMemory implements PhysicalMemory {
   writeWord(low: number, _high: number, value: number): void {
     this.#words[((low - this.#baseLow) >>> 0) >>> 2] = value;
   }
-}
-
-/** Whether the domain offers to read what devices wrote. */
-export function tracksDirty({ format }: Configuration): boolean {
-  return format === "amdv1" || format === "amdv1-mock" || format === "vtd-second-stage";
-}
-
-/** The bit that says "this table item was cleaned" in a table item of an incoherent domain; 0 for none. */
-export function markBitOf({ format, incoherent }: Configuration): number {
-  if (!incoherent) return 0;
-  return format === "x86-64" ? 1 << 9 : 1 << 10;
-}
-
-/** Of an option that a format does not know nothing is said: it refuses unknown names. */
-function createTable(configuration: Configuration, memory: TableMemory, journal: Journal): PageTable {
-  const { oaWidthLg2, pageSizes, gather, vaWidthLg2, topLevel } = configuration;
-  const { encryptionBit, signExtended, forceCoherence, forceWriteable, svnapot, incoherent } = configuration;
-  const common: CommonOptions = {
-    memory,
-    oaWidthLg2,
-    pageSizes,
-    gather,
-    invalidate: (range) => journal.invalidated(range),
-  };
-  const clean = (address: bigint, lengthBytes: number) =>
-    journal.cleaned(Number(address - memory.base) >> 2, lengthBytes);
-  const cleaning = incoherent ? { incoherent: clean } : {};
-  const encryption = encryptionBit === undefined ? {} : { encryptionBit };
-  const create = (more: object) => entryOf(configuration).create({ ...common, ...more });
-  switch (configuration.format) {
-    case "amdv1":
-    case "amdv1-mock":
-      return create({ vaWidthLg2, topLevel, forceCoherence, ...encryption });
-    case "x86-64":
-      return create({ vaWidthLg2, topLevel, signExtended, ...encryption, ...cleaning });
-    case "vtd-second-stage":
-      return create({ vaWidthLg2, topLevel, forceCoherence, forceWriteable, ...cleaning });
-    case "riscv64":
-      return create({ vaWidthLg2, signExtended, svnapot });
-    case "riscv32":
-      // The architecture has one width; a tiny geometry has two.
-      return create(configuration.tiny === undefined ? {} : { vaWidthLg2 });
-    default:
-      throw new RangeError(`${configuration.format} is not there yet`);
-  }
-}
-
-const entries: Readonly<Record<string, FormatEntry<CommonOptions>>> = observed;
-
-function entryOf(configuration: Configuration): FormatEntry<CommonOptions> {
-  const stamp = stampName(configuration);
-  return configuration.tiny === undefined ? entries[stamp] : tinyObserved[stamp];
 }
 
 function refusalOf(attempt: () => void): Code {

@@ -9,7 +9,7 @@ import {
   sizeName,
   walkName,
 } from "./difference.js";
-import { ItemBits } from "./item-bits.js";
+import { createItemBits } from "./item-bits/index.js";
 import type { ReferenceView } from "./reference-view.js";
 import type { Subject } from "./subject.js";
 import { joined, maskHigh, maskLow } from "./words.js";
@@ -28,13 +28,11 @@ export function sweep(
   differences: Differences,
 ): SweepCounts {
   const { configuration } = subject;
-  const bits = new ItemBits(configuration);
+  const bits = createItemBits(configuration);
   const tables = new Set<bigint>();
   const frames = new Set<bigint>();
   const dirtyEntries = new Set<bigint>();
   let leafItems = 0;
-  let rawLowBefore = 0;
-  let rawHighBefore = 0;
   walker.sweep({
     table(level, addressLow, addressHigh, vaLow, vaHigh) {
       const address = joined(addressLow, addressHigh);
@@ -70,19 +68,17 @@ export function sweep(
         differences.add("I1", va, `the leaf at ${describeAddress(va)} goes to ${walkName(walker, result)}`);
       }
       const isFirst = entryLow === vaLow && entryHigh === vaHigh;
-      const freeLow = ~bits.leafFreeLow;
-      if (!isFirst && (((rawLow ^ rawLowBefore) & freeLow) | (rawHigh ^ rawHighBefore)) !== 0) {
+      const [outLow, outHigh] = bits.stepped ? [vaLow, vaHigh] : [entryLow, entryHigh];
+      const itemLg2 = itemSizeLg2(configuration, level);
+      const [low, high] = [view.outputLow(outLow), view.outputHigh(outLow, outHigh)];
+      bits.setLeaf(view.prot, level, sizeLg2, itemLg2, low, high);
+      if ((((rawLow ^ bits.low) & ~bits.freeLow) | (rawHigh ^ bits.high)) !== 0) {
         const va = joined(vaLow, vaHigh);
-        const [one, other] = [itemName(rawLowBefore, rawHighBefore), itemName(rawLow, rawHigh)];
-        differences.add(
-          "I8",
-          va,
-          `the entry around ${describeAddress(va)} has the items ${one} and ${other}`,
-        );
+        const [given, wanted] = [itemName(rawLow, rawHigh), itemName(bits.low, bits.high)];
+        const sentence = `the item for ${describeAddress(va)} is ${given}; the format has ${wanted} there`;
+        differences.add(isFirst ? "I14" : "I8", va, sentence);
       }
-      rawLowBefore = rawLow;
-      rawHighBefore = rawHigh;
-      if ((rawLow & bits.dirtyLow) !== 0) dirtyEntries.add(joined(entryLow, entryHigh));
+      if (bits.isDirty(rawLow, rawHigh)) dirtyEntries.add(joined(entryLow, entryHigh));
     },
     illegal(fault, level, _itemLow, _itemHigh, rawLow, rawHigh, vaLow, vaHigh) {
       const va = joined(vaLow, vaHigh);

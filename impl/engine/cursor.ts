@@ -122,26 +122,29 @@ export class Cursor {
     const pageInLow = pageLow(low, high);
     const pageInHigh = pageHigh(high);
     let level = this.domain.topLevel;
-    let item = itemOfPage(this.domain.rootWord, pageInLow, pageInHigh, level, this.domain.topIndexMask);
+    let table = this.domain.rootWord;
+    let indexMask = this.domain.topIndexMask;
+    let item = itemOfPage(table, pageInLow, pageInHigh, level, indexMask);
     let kind = kindOf(words[item], level);
     while (kind === EntryKind.Table) {
-      const table = this.domain.tableOf(words[item]);
+      table = this.domain.tableOf(words[item]);
       enterTable(this.domain, table);
       level--;
-      item = itemOfPage(table, pageInLow, pageInHigh, level, itemMask);
+      indexMask = itemMask;
+      item = itemOfPage(table, pageInLow, pageInHigh, level, indexMask);
       kind = kindOf(words[item], level);
     }
     const lg2 = levelLg2(level);
     if (kind === EntryKind.Empty) {
       this.#setNext(low, high, lg2);
-      this.#skipEmpty(item, lg2, level === this.domain.topLevel ? this.domain.topIndexMask : itemMask);
+      this.#skipEmpty(item, table + (indexMask << itemWordsLg2), lg2);
       return false;
     }
     const contiguousLg2 = contiguousLg2Of(words[item], itemWords === 2 ? words[item + 1] : 0, level);
     this.level = level;
     this.sizeLg2 = lg2 + contiguousLg2;
     this.itemsWords = itemWords << contiguousLg2;
-    // Tables begin at multiples of their size, so an entry's items do too.
+    // The window begins at a multiple of 4 KiB, so an entry's items begin at a multiple of their number.
     this.item = item & ~(this.itemsWords - 1);
     this.low = low & ~offsetMaskLow(this.sizeLg2);
     this.high = high & ~offsetMaskHigh(this.sizeLg2);
@@ -149,11 +152,9 @@ export class Cursor {
     return true;
   }
 
-  /** Moves `next…` over the empty items that follow in the same table: none of them needs a walk of its own. */
-  #skipEmpty(empty: number, lg2: number, indexMask: number): void {
+  /** Moves `next…` over the empty items that follow up to the table's last: none of them needs a walk of its own. */
+  #skipEmpty(empty: number, last: number, lg2: number): void {
     const words = this.domain.words;
-    const index = (empty >> itemWordsLg2) & indexMask;
-    const last = empty + ((indexMask - index) << itemWordsLg2);
     let item = empty;
     while (item < last && isEmpty(words[item + itemWords])) item += itemWords;
     const skipped = (item - empty) >> itemWordsLg2;

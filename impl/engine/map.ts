@@ -148,7 +148,9 @@ function reachesFar(
   paLastLow: number,
   paLastHigh: number,
 ): boolean {
-  if (paLastHigh >>> (pageReachLg2 - 32) === 0) return true;
+  // A last address that is below the first has passed 2^64, and the limit before.
+  const isNear = paLastHigh >>> (pageReachLg2 - 32) === 0;
+  if (isNear && !below(paLastLow, paLastHigh, paLow, paHigh)) return true;
   const farLg2 = farPageLg2(domain.flags);
   if (domain.farSizesLow === 0) return false;
   // From below the limit it comes to an address that is aligned if both differ by whole pages.

@@ -1,0 +1,71 @@
+/** From a configuration to the options of the implementation's entry, and to the entry. */
+import type { CommonOptions, FormatEntry, PageTable, TableMemory } from "../../impl/index.js";
+import { observed } from "../../impl/observed.js";
+import type { Configuration, FormatName } from "../../models/configuration.js";
+import type { Journal } from "./journal.js";
+import { stampName } from "./stamp-name.js";
+import { tinyObserved } from "./tiny-stamps.js";
+
+const armStage1 = ["vaWidthLg2", "upperHalf", "nonSecure", "outerWriteBack", "incoherent"] as const;
+const armStage2 = ["vaWidthLg2", "eagerConcatenation", "forcedWriteBack", "incoherent"] as const;
+const guest = ["vaWidthLg2", "svnapot", "svpbmt"] as const;
+
+/** The fields of a configuration that are options of the format's entry; it refuses those that it does not know. */
+const OPTIONS: Readonly<Record<FormatName, readonly (keyof Configuration)[]>> = {
+  amdv1: ["vaWidthLg2", "topLevel", "forceCoherence", "encryptionBit"],
+  "amdv1-mock": ["vaWidthLg2", "topLevel", "forceCoherence", "encryptionBit"],
+  "x86-64": ["vaWidthLg2", "topLevel", "signExtended", "encryptionBit", "incoherent"],
+  "x86-pae": ["vaWidthLg2", "signExtended", "encryptionBit", "incoherent"],
+  "x86-pae32": [],
+  "vtd-second-stage": ["vaWidthLg2", "topLevel", "forceCoherence", "forceWriteable", "incoherent"],
+  riscv64: ["vaWidthLg2", "signExtended", "svnapot", "svpbmt"],
+  riscv32: [],
+  "riscv64-guest": guest,
+  "riscv32-guest": [],
+  "armv8-stage1": [...armStage1, "dirtyTracking"],
+  "armv8-stage2": [...armStage2, "dirtyTracking"],
+  "arm-lpae-stage1": armStage1,
+  "arm-lpae-stage2": armStage2,
+  mali: ["vaWidthLg2", "incoherent"],
+  "arm-short": ["vaWidthLg2", "nonSecure", "noPermissions", "mediatek", "mediatekTables", "incoherent"],
+  dart1: ["vaWidthLg2"],
+  dart2: ["vaWidthLg2"],
+};
+
+const entries: Readonly<Record<string, FormatEntry<CommonOptions>>> = observed;
+
+/** An empty table in the memory, whose invalidations and cleanings go to the journal. */
+export function createTable(configuration: Configuration, memory: TableMemory, journal: Journal): PageTable {
+  const { oaWidthLg2, pageSizes, gather } = configuration;
+  const common: CommonOptions = {
+    memory,
+    oaWidthLg2,
+    pageSizes,
+    gather,
+    invalidate: (range) => journal.invalidated(range),
+  };
+  const clean = (address: bigint, lengthBytes: number) =>
+    journal.cleaned(Number(address - memory.base) >> 2, lengthBytes);
+  return entryOf(configuration).create({ ...common, ...ownOptions(configuration, clean) });
+}
+
+function ownOptions(
+  configuration: Configuration,
+  clean: (address: bigint, lengthBytes: number) => void,
+): object {
+  const { format, tiny, incoherent } = configuration;
+  const options: Record<string, unknown> = {};
+  for (const option of OPTIONS[format]) options[option] = configuration[option];
+  // Where the architecture has one width, a tiny geometry has several.
+  if (tiny !== undefined) options["vaWidthLg2"] = configuration.vaWidthLg2;
+  if (incoherent) options["incoherent"] = clean;
+  else delete options["incoherent"];
+  return options;
+}
+
+function entryOf(configuration: Configuration): FormatEntry<CommonOptions> {
+  const stamp = stampName(configuration);
+  const entry = configuration.tiny === undefined ? entries[stamp] : tinyObserved[stamp];
+  if (entry === undefined) throw new RangeError(`there is no stamp ${stamp}`);
+  return entry;
+}
