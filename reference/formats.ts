@@ -30,6 +30,8 @@ export interface Facts {
   readonly mapsDirty: boolean;
   /** An item's old meaning must be forgotten before it gets a new one: a map invalidates before it stores. */
   readonly breakBeforeMake: boolean;
+  /** The processor keeps the root's items until it is told: a map tells it of those that it linked. */
+  readonly rootIsLoaded: boolean;
   /** log2 of the one page size that reaches output addresses from 2^32 on, where not every size does. */
   readonly farSizeLg2: number | undefined;
 }
@@ -53,6 +55,7 @@ const plain: Facts = {
   tracksDirty: false,
   mapsDirty: false,
   breakBeforeMake: false,
+  rootIsLoaded: false,
   farSizeLg2: undefined,
 };
 
@@ -139,8 +142,8 @@ const FORMATS: Readonly<Record<FormatName, Format>> = {
   "amdv1-mock": format(amdv1(3), { granuleLg2: 11 }),
   "x86-64": format(x86(2)),
   "x86-pae": format(x86(2)),
-  // The four entries that CR3 leads to are no leaves.
-  "x86-pae32": format(x86(1), wide),
+  // The four entries that CR3 leads to are no leaves, and are read when CR3 is.
+  "x86-pae32": format((configuration) => ({ ...x86(1)(configuration), rootIsLoaded: true }), wide),
   "vtd-second-stage": format(() => ({ ...plain, tracksDirty: true })),
   riscv64: format(riscv),
   riscv32: format(riscv32, { tableBitsLg2: 10 }),

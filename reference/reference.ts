@@ -19,6 +19,16 @@ const larger = (a: bigint, b: bigint) => (a > b ? a : b);
 const isMultiple = (value: bigint, sizeLg2: number) => BigInt.asUintN(sizeLg2, value) === 0n;
 const roundUp = (value: bigint, sizeLg2: number) => value + BigInt.asUintN(sizeLg2, -value);
 
+/** The block of this size that holds the address. */
+const blockAround = (iova: bigint, sizeLg2: number): Range => {
+  const first = (iova >> BigInt(sizeLg2)) << BigInt(sizeLg2);
+  return [first, first + BYTES[sizeLg2] - 1n];
+};
+
+/** One range from the first to the last of ascending ones. */
+const hull = (ranges: readonly Range[]): Range[] =>
+  ranges.length === 0 ? [] : [[ranges[0][0], ranges[ranges.length - 1][1]]];
+
 /** Whether a leaf of the size may begin at these addresses, or'ed, with so many bytes left. */
 const fits = (iovaOrPa: bigint, left: bigint, sizeLg2: number) =>
   BYTES[sizeLg2] <= left && (iovaOrPa & (BYTES[sizeLg2] - 1n)) === 0n;
@@ -185,15 +195,17 @@ export class Reference {
     const next = (at: bigint) => this.#nextStretch(at, request.pa + at - iova, end, sizesLg2, prot);
     const invalidated: Range[] = [];
     const replaced: Range[] = [];
+    const linked: Range[] = [];
     let at = iova;
     let wanted = next(iova);
     let code: Code = this.#grow(end - 1n, wanted.sizeLg2) ? "OK" : "OUT_OF_MEMORY";
     for (; code === "OK" && at < end; wanted = next(at)) {
-      const written = this.#mapStretch(wanted, replaced);
+      const written = this.#mapStretch(wanted, replaced, linked);
       code = written.code;
       at += written.count << BigInt(wanted.sizeLg2);
       if (this.#facts.breakBeforeMake) invalidated.push(...this.#collect(replaced.splice(0)));
     }
+    if (this.#facts.rootIsLoaded) replaced.push(...hull(linked));
     // A call that maps has a gather of its own, which a flush queue does not defer.
     invalidated.push(...this.#collect(replaced));
     return { op: "map", code, mappedBytes: at - iova, invalidated };
@@ -226,7 +238,11 @@ export class Reference {
   }
 
   /** Writes leaves of one table until one is in the way, and notes the items whose empty subtrees gave way. */
-  #mapStretch(wanted: Run, replaced: Range[]): { readonly code: Code; readonly count: bigint } {
+  #mapStretch(
+    wanted: Run,
+    replaced: Range[],
+    linked: Range[],
+  ): { readonly code: Code; readonly count: bigint } {
     const { iova, sizeLg2 } = wanted;
     const leafLevel = levelOfSize(this.configuration, sizeLg2);
     const end = endOf(wanted);
@@ -236,6 +252,7 @@ export class Reference {
     while (live < this.topLevel && !this.tables.has(live, iova)) live++;
     while (live > leafLevel) {
       if (!this.#allocate()) return { code: "OUT_OF_MEMORY", count: 0n };
+      if (live === this.topLevel) linked.push(blockAround(iova, itemSizeLg2(this.configuration, live)));
       this.tables.add(--live, iova);
     }
     // Items are checked and emptied one by one, so those before the first occupied one lose their subtrees.

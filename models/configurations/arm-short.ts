@@ -1,6 +1,6 @@
 /** ARM's short descriptor: two levels of 32-bit items below 4 GiB, and what MediaTek adds. */
 import type { Configuration } from "../configuration.js";
-import { allSizes, bases, complete, kib4, kib64, type Options, tinySpace } from "./common.js";
+import { allSizes, bases, complete, kib4, kib64, type Options } from "./common.js";
 
 const mib1 = 1n << 20n;
 const mib16 = 1n << 24n;
@@ -40,7 +40,4 @@ export const shortConfigurations: readonly Configuration[] = [
     mediatekTables: true,
     tableBase: bases.straddling,
   }),
-
-  short("tiny-2-levels", tinySpace(1)),
-  short("tiny-2-levels-wide-oas40", { ...tinySpace(1, 12, 1), oaWidthLg2: 40, gather: "no-gaps" }),
 ];

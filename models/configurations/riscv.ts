@@ -67,10 +67,10 @@ export const guest64Configurations: readonly Configuration[] = [
     tableBase: bases.below44,
   }),
 
-  // The root has eight items, the tables below it four.
-  guest64("tiny-2-levels-wide", 41, { ...tinySpace(1, 12, 1), svnapot: false }),
-  guest64("tiny-2-levels-wide-napot", 41, tinySpace(1, 12, 1)),
-  guest64("tiny-3-levels-wide-napot", 41, { ...tinySpace(2, 12, 1), tableBase: bases.straddling16K }),
+  // The root has sixteen items, the tables below it four.
+  guest64("tiny-2-levels-wide", 41, { ...tinySpace(1, 12, 2), svnapot: false }),
+  guest64("tiny-2-levels-wide-napot", 41, tinySpace(1, 12, 2)),
+  guest64("tiny-3-levels-wide-napot", 41, { ...tinySpace(2, 12, 2), tableBase: bases.straddling16K }),
 ];
 
 export const guest32Configurations: readonly Configuration[] = [
@@ -79,6 +79,6 @@ export const guest32Configurations: readonly Configuration[] = [
   guest32("sv32x4-queued", { gather: "queued", tableBase: bases.lowest }),
   guest32("sv32x4-oa32-nogaps", { oaWidthLg2: 32, gather: "no-gaps", tableBase: bases.below32 }),
 
-  guest32("tiny-2-levels-wide", tinySpace(1, 12, 1)),
-  guest32("tiny-3-levels-wide", { ...tinySpace(2, 12, 1), tableBase: bases.straddling16K }),
+  guest32("tiny-2-levels-wide", tinySpace(1, 12, 2)),
+  guest32("tiny-3-levels-wide", { ...tinySpace(2, 12, 2), tableBase: bases.straddling16K }),
 ];
