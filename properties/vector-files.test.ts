@@ -94,3 +94,41 @@ for (const [what, line, from, to, reason] of WRONG) {
     t.regex(error.reason, reason);
   });
 }
+
+const IO_LINES = gunzipSync(readFileSync(`${DIRECTORY}arm_64_lpae_s1-4k_ias48_oas48_hd.jsonl.gz`))
+  .toString()
+  .split("\n");
+
+const IO_WRONG: typeof WRONG = [
+  ["an unknown io-pgtable format", 1, /"format":"arm_64_lpae_s1"/, '"format":"arm_65"', /called "arm_65"/],
+  ["an unknown quirk", 1, /"arm_hd"/, '"arm_half"', /a quirk called arm_half/],
+  [
+    "a register field that is no number",
+    1,
+    /"tsz":16/,
+    '"tsz":"16"',
+    /^cfg_out\.tcr\.tsz: not a whole number/,
+  ],
+  ["neither a measure nor an input", 2, /"kind":"normal"/, '"kind":"odd"', /^kind: "normal" or "error"$/],
+  [
+    "an unknown io-pgtable operation",
+    2,
+    /"op":"map"/,
+    '"op":"remap"',
+    /^ops\[0\]\.op: no operation is called/,
+  ],
+  ["a size that is a number", 2, /"pgsize":"0x200000"/, '"pgsize":2097152', /^ops\[0\]\.pgsize: not a hex/],
+  ["a call cut short", 2, /,0,"0x600000"\]\]/, ",0]]", /calls\[0\]: not a call of six values$/],
+  ["a root of another level", 2, /"tables":\{"level":3/, '"tables":{"level":4', /stands below 4$/],
+];
+
+for (const [what, line, from, to, reason] of IO_WRONG) {
+  test(`${what} is refused where it stands`, async (t) => {
+    const lines = [...IO_LINES];
+    t.regex(lines[line - 1], from);
+    lines[line - 1] = lines[line - 1].replace(from, to);
+    const error = await refusal(t, `${what.replaceAll(" ", "-")}.jsonl`, lines.join("\n"));
+    t.is(error.line, line);
+    t.regex(error.reason, reason);
+  });
+}

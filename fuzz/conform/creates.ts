@@ -2,8 +2,9 @@
 import { PageTableError, TableMemory } from "../../impl/index.js";
 import { errnoText, refusalText } from "./errno.js";
 import { reachOf } from "./facts.js";
+import type { IoCreationDeviation } from "./io-create-deviations.js";
 import { createTable, encryptionBit, inexpressible, knowsFormat } from "./options.js";
-import { hex, type Outcome } from "./outcome.js";
+import { differingField, hex, type Outcome } from "./outcome.js";
 import type { Creation } from "./vector.js";
 
 /** Where creation is known to differ, each a predicate on the configuration. */
@@ -22,23 +23,21 @@ export type CreationDeviation =
 export interface CreationResult {
   readonly line: number;
   readonly format: string;
-  readonly deviation: CreationDeviation | undefined;
-  /** Why a configuration is inexpressible. */
-  readonly reason: string | undefined;
+  readonly deviations: readonly (CreationDeviation | IoCreationDeviation)[];
   readonly failure: { readonly field: string; readonly expected: string; readonly got: string } | undefined;
 }
 
 export function replayCreation(creation: Creation): CreationResult {
   const { line, format } = creation;
   const reason = knowsFormat(format) ? inexpressible(creation) : `no format is called "${format}"`;
-  if (reason !== undefined) return { line, format, deviation: "inexpressible", reason, failure: undefined };
+  if (reason !== undefined) return { line, format, deviations: ["inexpressible"], failure: undefined };
   const known = deviationOf(creation);
   const expected = known?.instead ?? recorded(creation);
   const got = create(creation);
-  const field = Object.keys(expected).find((name) => expected[name] !== got[name]);
+  const field = differingField(expected, got);
   const failure =
     field === undefined ? undefined : { field, expected: expected[field], got: got[field] ?? "nothing" };
-  return { line, format, deviation: known?.name, reason: undefined, failure };
+  return { line, format, deviations: known === undefined ? [] : [known.name], failure };
 }
 
 function recorded(creation: Creation): Outcome {

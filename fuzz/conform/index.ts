@@ -1,6 +1,11 @@
 /** Conformance vectors: what deployed implementations write, replayed on this one. */
 export { type CreationDeviation, type CreationResult, replayCreation } from "./creates.js";
 export { DEVIATIONS, type DeviationName } from "./deviations.js";
+export { ioConfiguration, ioMode } from "./io-configuration.js";
+export { IO_DEVIATIONS, type IoDeviationName, rightTree } from "./io-deviations.js";
+export { placeTree, programOf } from "./io-program.js";
+export { IoReplay } from "./io-replay.js";
+export type { IoCase, IoCreation, IoMade, IoOp } from "./io-vector.js";
 export { type CaseResult, type Failure, Replay, unreplayable } from "./replay.js";
 export { describeOperation, formatReport } from "./report.js";
 export {

@@ -84,3 +84,8 @@ export function recordedOutcome(op: VectorOp): Outcome {
       return { ret: errnoText(op.ret), dirty: dirtyText(op.dirty), gather: rangesText(op.gather) };
   }
 }
+
+/** The first field of an expected outcome that is other than in another. */
+export function differingField(expected: Outcome, got: Outcome): string | undefined {
+  return Object.keys(expected).find((field) => expected[field] !== got[field]);
+}

@@ -1,17 +1,19 @@
 /** Replays the cases of a vector file on the implementation and compares everything that they record. */
 import { type Deviation, type DeviationName, deviationOf } from "./deviations.js";
 import { type Facts, factsOf } from "./facts.js";
+import type { IoDeviationName } from "./io-deviations.js";
+import type { IoOp } from "./io-vector.js";
 import { inexpressible, knowsFormat } from "./options.js";
-import { type Outcome, recordedOutcome } from "./outcome.js";
+import { differingField, type Outcome, recordedOutcome } from "./outcome.js";
 import { CountingMemory, TableUnderTest } from "./table-under-test.js";
-import { diffTrees, sameTree } from "./tree.js";
+import { diffTrees, geometryOf, sameTree } from "./tree.js";
 import type { Creation, VectorCase, VectorOp } from "./vector.js";
 
 /** The first thing that differs in a case. */
 export interface Failure {
   /** Index of the operation; undefined: what differs is the state after all of them. */
   readonly opIndex: number | undefined;
-  readonly op: VectorOp | undefined;
+  readonly op: VectorOp | IoOp | undefined;
   readonly field: string;
   readonly expected: string;
   readonly got: string;
@@ -24,10 +26,12 @@ export interface CaseResult {
   readonly seed: number;
   readonly name: string | undefined;
   /** How many operations met each deviation. */
-  readonly deviations: ReadonlyMap<DeviationName, number>;
+  readonly deviations: ReadonlyMap<DeviationName | IoDeviationName, number>;
   /** A deviation changed the tables at this operation: what follows it was not replayed. */
   readonly endedAt: number | undefined;
   readonly failure: Failure | undefined;
+  /** What was recorded is no measure: the program was run for its own sake. */
+  readonly isInput: boolean;
 }
 
 const TABLE_DIFF_LINES = 40;
@@ -56,7 +60,7 @@ export class Replay {
       table = new TableUnderTest(this.#creation, this.#memory);
     } catch (error) {
       const failure = stateFailure("creation", "a table", String(error), []);
-      return { line, seed, name, deviations: new Map(), endedAt: undefined, failure };
+      return { line, seed, name, deviations: new Map(), endedAt: undefined, failure, isInput: false };
     }
     const state = new CaseState(this.#facts, table);
     let endedAt: number | undefined;
@@ -68,7 +72,8 @@ export class Replay {
     }
     const failure = endedAt === undefined ? this.#end(vector, table, state.failure) : state.failure;
     const lost = this.#discard(table);
-    return { line, seed, name, deviations: state.deviations, endedAt, failure: failure ?? lost };
+    const { deviations } = state;
+    return { line, seed, name, deviations, endedAt, failure: failure ?? lost, isInput: false };
   }
 
   /** Compares what is left after the last operation. */
@@ -76,7 +81,7 @@ export class Replay {
     const tree = table.tree();
     const tableDiff = sameTree(vector.tables, tree)
       ? []
-      : diffTrees(this.#creation.format, vector.tables, tree, TABLE_DIFF_LINES);
+      : diffTrees(geometryOf(this.#creation.format), vector.tables, tree, TABLE_DIFF_LINES);
     if (earlier !== undefined) return { ...earlier, tableDiff };
     if (tableDiff.length > 0) {
       return stateFailure("tables", "as recorded", `${tableDiff.length} lines of difference`, tableDiff);
@@ -180,11 +185,6 @@ class CaseState {
   #fail(opIndex: number, op: VectorOp, field: string, expected: string, got: string): void {
     this.failure ??= { opIndex, op, field, expected, got, tableDiff: [] };
   }
-}
-
-/** The first field of an expected outcome that is other than in another. */
-function differingField(expected: Outcome, got: Outcome): string | undefined {
-  return Object.keys(expected).find((field) => expected[field] !== got[field]);
 }
 
 function stateFailure(field: string, expected: string, got: string, tableDiff: readonly string[]): Failure {

@@ -1,6 +1,9 @@
 /** Results as lines that a person reads. */
 import type { CreationDeviation } from "./creates.js";
 import { DEVIATIONS, type DeviationName } from "./deviations.js";
+import type { IoCreationDeviation } from "./io-create-deviations.js";
+import { IO_DEVIATIONS, type IoDeviationName } from "./io-deviations.js";
+import type { IoOp } from "./io-vector.js";
 import { hex } from "./outcome.js";
 import type { CaseResult } from "./replay.js";
 import { agrees, type CasesResult, type CreationsResult, type FileResult } from "./run-file.js";
@@ -22,12 +25,30 @@ const DESCRIPTIONS: Readonly<Record<DeviationName, string>> = {
   "dirty-gather-ignores-no-gaps": "the dirty log's gather covers gaps",
 };
 
-const CREATION_DESCRIPTIONS: Readonly<Record<CreationDeviation, string>> = {
+const IO_DESCRIPTIONS: Readonly<Record<IoDeviationName, string>> = {
+  "stage-2-executes-privileged": "stage 2 without execution says so to unprivileged code alone",
+  "dirty-stops-at-hole": "the dirty log ends at the first address that is not mapped",
+  "dirty-report-sticks-out": "a page is reported whole of which a part was asked for, and not cleaned",
+};
+
+const CREATION_DESCRIPTIONS: Readonly<Record<CreationDeviation | IoCreationDeviation, string>> = {
   "no-room-to-grow-refused": "AMDv1 is refused when it has no room to grow",
   "width-below-top-out-of-memory": "x86-64 with a width below one item of the top: out of memory",
   "no-page-size-accepted": "AMDv1 is created without a page size",
   "encryption-bit-in-address": "sizes above the encryption bit are offered",
   inexpressible: "the options here cannot say it",
+  "mair-sign-extended": "MAIR: attributes 4 to 7 read 0xff",
+  "widths-clamped": "widths above the granule's are made smaller without a word",
+  "unreachable-sizes-offered": "page sizes are offered that no level or no output address has",
+  "contiguous-sizes-left-out": "contiguous sizes that were asked for are left out",
+  "granule-page-demanded": "refused without a granule's page among the sizes",
+  "one-granule-demanded": "DART refused with the pages of both granules",
+  "two-output-widths-only": "DART refused with other output widths than 36 and 42",
+  "output-beyond-the-field": "DART 1 takes 42 bits of output, and cuts them off at 36",
+  "pages-below-the-field": "DART 2 takes pages of 4 KiB, which its items cannot hold",
+  "start-level-without-a-name": "LPAE stage 2 begins at level 0, which its register cannot name",
+  "root-smaller-than-indexed": "a short-descriptor root smaller than the hardware indexes",
+  "supersection-outputs-refused": "short descriptor refused with outputs above 32 bits",
 };
 
 /** A line per file, the deviations met, and for each file that differs its first difference. */
@@ -45,7 +66,8 @@ function fileLine(result: FileResult): string {
   const deviated =
     result.kind === "cases" ? result.deviated : result.creations - result.matched - result.failed;
   const verdict = agrees(result) ? "agrees" : "DIFFERS";
-  return `${name.padEnd(32)} ${counts(result.matched, deviated, result.failed)}  ${verdict}`;
+  const inputs = result.kind === "cases" && result.inputs > 0 ? `, ${result.inputs} inputs` : "";
+  return `${name.padEnd(32)} ${counts(result.matched, deviated, result.failed)}  ${verdict}${inputs}`;
 }
 
 function counts(matched: number, deviated: number, failed: number): string {
@@ -59,28 +81,47 @@ function totalLines(results: readonly FileResult[]): readonly string[] {
     const sum = (count: (result: CasesResult) => number): number =>
       files.reduce((total, result) => total + count(result), 0);
     const total = `${files.length} configurations, ${sum((result) => result.cases)} cases`;
+    const inputs = sum((result) => result.inputs);
     lines.push(
       "",
       `${total.padEnd(32)} ${counts(
         sum((result) => result.matched),
         sum((result) => result.deviated),
         sum((result) => result.failed),
-      )}`,
+      )}${inputs > 0 ? `, ${inputs} inputs` : ""}`,
     );
   }
   for (const [name, number] of Object.entries(DEVIATIONS)) lines.push(...deviationLine(files, name, number));
-  for (const result of results) {
-    if (result.kind === "cases") continue;
-    for (const [name, count] of result.deviations) {
-      lines.push(
-        `  creations  ${name.padEnd(29)} ${String(count).padStart(4)}  ${CREATION_DESCRIPTIONS[name]}`,
-      );
-    }
+  for (const [name, number] of Object.entries(IO_DEVIATIONS)) {
+    lines.push(...deviationLine(files, name, number, "io-"));
+  }
+  for (const [name, count] of creationDeviations(results)) {
+    const description = CREATION_DESCRIPTIONS[name];
+    lines.push(`  creations  ${name.padEnd(29)} ${String(count).padStart(4)}  ${description}`);
   }
   return lines;
 }
 
-function deviationLine(files: readonly CasesResult[], name: string, number: number): readonly string[] {
+/** How often each deviation was met by a creation, be it that of a file of cases or one of many. */
+function creationDeviations(
+  results: readonly FileResult[],
+): ReadonlyMap<CreationDeviation | IoCreationDeviation, number> {
+  const counts = new Map<CreationDeviation | IoCreationDeviation, number>();
+  const add = (name: CreationDeviation | IoCreationDeviation, count: number): void =>
+    void counts.set(name, (counts.get(name) ?? 0) + count);
+  for (const result of results) {
+    if (result.kind === "cases") for (const name of result.creation.deviations) add(name, 1);
+    else for (const [name, count] of result.deviations) add(name, count);
+  }
+  return counts;
+}
+
+function deviationLine(
+  files: readonly CasesResult[],
+  name: string,
+  number: number,
+  kind = "",
+): readonly string[] {
   let cases = 0;
   let operations = 0;
   for (const { deviations } of files) {
@@ -91,9 +132,9 @@ function deviationLine(files: readonly CasesResult[], name: string, number: numb
     }
   }
   if (cases === 0) return [];
-  const description = new Map<string, string>(Object.entries(DESCRIPTIONS)).get(name) ?? "";
+  const description = new Map(Object.entries({ ...DESCRIPTIONS, ...IO_DESCRIPTIONS })).get(name) ?? "";
   const where = `${String(operations).padStart(4)} in ${String(cases).padStart(4)} cases`;
-  return [`  deviation ${String(number).padStart(2)}  ${name.padEnd(28)} ${where}  ${description}`];
+  return [`  ${kind}deviation ${String(number).padStart(2)}  ${name.padEnd(28)} ${where}  ${description}`];
 }
 
 function caseDifference(result: CasesResult): readonly string[] {
@@ -134,8 +175,14 @@ function creationDifferences(result: CreationsResult): readonly string[] {
 }
 
 /** An operation in one line, without what was recorded of it. */
-export function describeOperation(op: VectorOp): string {
+export function describeOperation(op: VectorOp | IoOp): string {
   switch (op.op) {
+    case "map_pages":
+    case "map_split":
+    case "unmap_pages":
+    case "unmap_split":
+    case "dirty_pages":
+      return describeIoOperation(op);
     case "map":
     case "map_range": {
       const fail = op.failAlloc === 0 ? "" : `, allocation ${op.failAlloc} fails`;
@@ -151,5 +198,23 @@ export function describeOperation(op: VectorOp): string {
       return `read ${op.noClear ? "" : "and clear "}dirty ${hex(op.iova)} length ${hex(op.len)}`;
     default:
       return `${op.op} ${hex(op.iova)}`;
+  }
+}
+
+function describeIoOperation(op: Exclude<IoOp, { op: "hardware_dirty" | "iova_to_phys" }>): string {
+  const at = `${op.op} ${hex(op.iova)}`;
+  switch (op.op) {
+    case "map_pages": {
+      const fail = op.failAlloc === 0 ? "" : `, allocation ${op.failAlloc} fails`;
+      return `${at} → ${hex(op.pa)} ${op.pages} pages of ${hex(op.pageSize)} prot ${op.prot}${fail}`;
+    }
+    case "map_split":
+      return `${at} → ${hex(op.pa)} length ${hex(op.len)} prot ${op.prot}`;
+    case "unmap_pages":
+      return `${at} ${op.pages} pages of ${hex(op.pageSize)}${op.queued ? ", queued" : ""}`;
+    case "unmap_split":
+      return `${at} length ${hex(op.len)}`;
+    case "dirty_pages":
+      return `${at} length ${hex(op.len)}${op.noClear ? "" : ", cleaning"}`;
   }
 }

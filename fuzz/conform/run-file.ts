@@ -1,8 +1,12 @@
 /** Runs one vector file, of cases or of creations, and sums up. */
 import { type CreationDeviation, type CreationResult, replayCreation } from "./creates.js";
 import type { DeviationName } from "./deviations.js";
+import type { IoCreationDeviation } from "./io-create-deviations.js";
+import { replayIoCreation } from "./io-creates.js";
+import type { IoDeviationName } from "./io-deviations.js";
+import { ioInexpressible } from "./io-options.js";
+import { IoReplay } from "./io-replay.js";
 import { type CaseResult, Replay, unreplayable } from "./replay.js";
-import type { Creation, VectorCase } from "./vector.js";
 import { openVectorFile, VectorFileError } from "./vector-file.js";
 
 export interface DeviationCount {
@@ -24,7 +28,9 @@ export interface CasesResult {
   /** Cases that agree but for deviations. */
   readonly deviated: number;
   readonly failed: number;
-  readonly deviations: ReadonlyMap<DeviationName, DeviationCount>;
+  /** Programs of errors that were run without a failure; what was recorded of them is no measure. */
+  readonly inputs: number;
+  readonly deviations: ReadonlyMap<DeviationName | IoDeviationName, DeviationCount>;
   readonly firstFailure: CaseResult | undefined;
 }
 
@@ -35,7 +41,7 @@ export interface CreationsResult {
   readonly creations: number;
   readonly matched: number;
   readonly failed: number;
-  readonly deviations: ReadonlyMap<CreationDeviation, number>;
+  readonly deviations: ReadonlyMap<CreationDeviation | IoCreationDeviation, number>;
   readonly failures: readonly CreationResult[];
 }
 
@@ -52,29 +58,50 @@ export function agrees(result: FileResult): boolean {
  */
 export async function conformFile(file: string): Promise<FileResult> {
   const vectors = await openVectorFile(file);
-  if (vectors.kind === "creations") return replayCreations(file, vectors.creations);
-  return replayCases(file, vectors.header, vectors.cases);
+  switch (vectors.kind) {
+    case "creations":
+      return replayCreations(file, vectors.creations, replayCreation);
+    case "io-creations":
+      return replayCreations(file, vectors.creations, replayIoCreation);
+    case "cases": {
+      const { header } = vectors;
+      const reason = unreplayable(header);
+      if (reason !== undefined) throw new VectorFileError(file, header.line, reason);
+      const replay = new Replay(header);
+      const creation = replayCreation(header);
+      return replayCases(file, header, creation, vectors.cases, (vector) => replay.run(vector));
+    }
+    case "io-cases": {
+      const { header } = vectors;
+      const reason = ioInexpressible(header);
+      if (reason !== undefined) throw new VectorFileError(file, header.line, reason);
+      const replay = new IoReplay(header);
+      const creation = replayIoCreation(header);
+      return replayCases(file, header, creation, vectors.cases, (vector) => replay.run(vector));
+    }
+  }
 }
 
-async function replayCases(
+async function replayCases<Case>(
   file: string,
-  header: Creation,
-  cases: AsyncIterable<VectorCase>,
+  header: { readonly format: string; readonly config: { readonly name: string } },
+  creation: CreationResult,
+  cases: AsyncIterable<Case>,
+  run: (vector: Case) => CaseResult,
 ): Promise<CasesResult> {
-  const reason = unreplayable(header);
-  if (reason !== undefined) throw new VectorFileError(file, header.line, reason);
-  const replay = new Replay(header);
-  const deviations = new Map<DeviationName, DeviationCount>();
+  const deviations = new Map<DeviationName | IoDeviationName, DeviationCount>();
   let matched = 0;
   let deviated = 0;
   let failed = 0;
+  let inputs = 0;
   let firstFailure: CaseResult | undefined;
   for await (const vector of cases) {
-    const result = replay.run(vector);
+    const result = run(vector);
     if (result.failure !== undefined) {
       failed++;
       firstFailure ??= result;
-    } else if (result.deviations.size > 0) deviated++;
+    } else if (result.isInput) inputs++;
+    else if (result.deviations.size > 0) deviated++;
     else matched++;
     for (const [name, operations] of result.deviations) {
       const sum = deviations.get(name) ?? { cases: 0, operations: 0 };
@@ -86,27 +113,32 @@ async function replayCases(
     file,
     format: header.format,
     configuration: header.config.name,
-    creation: replayCreation(header),
-    cases: matched + deviated + failed,
+    creation,
+    cases: matched + deviated + failed + inputs,
     matched,
     deviated,
     failed,
+    inputs,
     deviations,
     firstFailure,
   };
 }
 
-async function replayCreations(file: string, creations: AsyncIterable<Creation>): Promise<CreationsResult> {
-  const deviations = new Map<CreationDeviation, number>();
+async function replayCreations<Recorded>(
+  file: string,
+  creations: AsyncIterable<Recorded>,
+  replay: (creation: Recorded) => CreationResult,
+): Promise<CreationsResult> {
+  const deviations = new Map<CreationDeviation | IoCreationDeviation, number>();
   const failures: CreationResult[] = [];
   let matched = 0;
   let count = 0;
   for await (const creation of creations) {
     count++;
-    const result = replayCreation(creation);
+    const result = replay(creation);
     if (result.failure !== undefined) failures.push(result);
-    else if (result.deviation === undefined) matched++;
-    else deviations.set(result.deviation, (deviations.get(result.deviation) ?? 0) + 1);
+    else if (result.deviations.length === 0) matched++;
+    for (const name of result.deviations) deviations.set(name, (deviations.get(name) ?? 0) + 1);
   }
   return {
     kind: "creations",

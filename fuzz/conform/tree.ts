@@ -55,7 +55,16 @@ const SHAPES: Readonly<Record<string, ItemShape>> = {
 };
 
 const ITEMS = 512;
-const TABLE_BITS = 9;
+
+/** How a tree's places become input addresses. */
+export interface TreeGeometry {
+  readonly granuleLg2: number;
+  readonly tableBitsLg2: number;
+}
+
+export function geometryOf(format: string): TreeGeometry {
+  return { granuleLg2: SHAPES[format].granuleLg2, tableBitsLg2: 9 };
+}
 
 /** The tables that can be reached from a root. An encryption bit in a table item is kept, as vectors keep it. */
 export function readTree(
@@ -105,18 +114,17 @@ export function sameTree(expected: VectorTable, got: VectorTable): boolean {
 
 /** Says item by item where two trees differ, at most `limit` lines; empty if they do not. */
 export function diffTrees(
-  format: string,
+  geometry: TreeGeometry,
   expected: VectorTable,
   got: VectorTable,
   limit: number,
 ): readonly string[] {
-  const { granuleLg2 } = SHAPES[format];
   const lines: string[] = [];
   if (expected.level !== got.level) {
     lines.push(`root  expected a table of level ${expected.level}, got one of level ${got.level}`);
     return lines;
   }
-  diffTable(expected, got, 0n, "", granuleLg2, lines);
+  diffTable(expected, got, 0n, "", geometry, lines);
   if (lines.length <= limit) return lines;
   return [...lines.slice(0, limit), `… and ${lines.length - limit} more items`];
 }
@@ -126,10 +134,10 @@ function diffTable(
   got: VectorTable,
   iova: bigint,
   path: string,
-  granuleLg2: number,
+  geometry: TreeGeometry,
   lines: string[],
 ): void {
-  const lg2 = BigInt(granuleLg2 + expected.level * TABLE_BITS);
+  const lg2 = BigInt(geometry.granuleLg2 + expected.level * geometry.tableBitsLg2);
   const wanted = new Map(expected.items.map((item) => [item.index, item]));
   const present = new Map(got.items.map((item) => [item.index, item]));
   const indices = [...new Set([...wanted.keys(), ...present.keys()])].sort((a, b) => a - b);
@@ -144,7 +152,7 @@ function diffTable(
       lines.push(`${where}  expected ${itemText(a)}  got ${itemText(b)}`);
     }
     if (a?.table !== undefined && b?.table !== undefined) {
-      diffTable(a.table, b.table, at, place, granuleLg2, lines);
+      diffTable(a.table, b.table, at, place, geometry, lines);
     }
   }
 }

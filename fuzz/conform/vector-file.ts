@@ -3,6 +3,8 @@ import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
+import type { IoCase, IoCreation } from "./io-vector.js";
+import { readIoCase, readIoCreation } from "./io-vector-json.js";
 import type { Creation, VectorCase } from "./vector.js";
 import { VectorFormatError } from "./vector-format-error.js";
 import { readCase, readCreation } from "./vector-json.js";
@@ -26,7 +28,9 @@ export class VectorFileError extends Error {
 /** A vector file says what creation gave, then one case a line; a file of creations says only that, line by line. */
 export type VectorFile =
   | { readonly kind: "cases"; readonly header: Creation; readonly cases: AsyncGenerator<VectorCase> }
-  | { readonly kind: "creations"; readonly creations: AsyncGenerator<Creation> };
+  | { readonly kind: "creations"; readonly creations: AsyncGenerator<Creation> }
+  | { readonly kind: "io-cases"; readonly header: IoCreation; readonly cases: AsyncGenerator<IoCase> }
+  | { readonly kind: "io-creations"; readonly creations: AsyncGenerator<IoCreation> };
 
 /**
  * Opens a vector file and reads its first line; the rest is read case by case as it is asked for.
@@ -37,12 +41,24 @@ export async function openVectorFile(file: string): Promise<VectorFile> {
   const first = await lines.next();
   if (first.done === true) throw new VectorFileError(file, 1, "the file is empty");
   const { line, value } = first.value;
+  if (Object.hasOwn(value, "cfg_out")) return openIoFile(file, lines, first.value);
   const creation = checked(file, line, () => readCreation(value, line));
   // Only creations alone say at once how many tables live.
   if (Object.hasOwn(value, "live"))
-    return { kind: "creations", creations: creationsOf(file, creation, lines) };
+    return { kind: "creations", creations: listOf(file, lines, creation, readCreation) };
   if (creation.ret !== 0) throw new VectorFileError(file, line, "ret: the cases of a failed creation");
-  return { kind: "cases", header: creation, cases: casesOf(file, lines) };
+  return { kind: "cases", header: creation, cases: casesOf(file, lines, readCase) };
+}
+
+function openIoFile(file: string, lines: AsyncGenerator<Line>, { line, value }: Line): VectorFile {
+  const header = checked(file, line, () => readIoCreation(value, line));
+  const { made } = header;
+  // Only creations alone say how large the root is, or that there is none.
+  if (header.topBytes !== undefined || made === undefined) {
+    return { kind: "io-creations", creations: listOf(file, lines, header, readIoCreation) };
+  }
+  const read = (value: object, line: number): IoCase => readIoCase(value, line, made);
+  return { kind: "io-cases", header, cases: casesOf(file, lines, read) };
 }
 
 interface Line {
@@ -50,22 +66,25 @@ interface Line {
   readonly value: object;
 }
 
-async function* casesOf(file: string, lines: AsyncGenerator<Line>): AsyncGenerator<VectorCase> {
+type Read<T> = (value: object, line: number) => T;
+
+async function* casesOf<T>(file: string, lines: AsyncGenerator<Line>, read: Read<T>): AsyncGenerator<T> {
   let any = false;
   for await (const { line, value } of lines) {
     any = true;
-    yield checked(file, line, () => readCase(value, line));
+    yield checked(file, line, () => read(value, line));
   }
   if (!any) throw new VectorFileError(file, 2, "no case follows the header: the file is cut off");
 }
 
-async function* creationsOf(
+async function* listOf<T>(
   file: string,
-  first: Creation,
   lines: AsyncGenerator<Line>,
-): AsyncGenerator<Creation> {
+  first: T,
+  read: Read<T>,
+): AsyncGenerator<T> {
   yield first;
-  for await (const { line, value } of lines) yield checked(file, line, () => readCreation(value, line));
+  for await (const { line, value } of lines) yield checked(file, line, () => read(value, line));
 }
 
 function checked<T>(file: string, line: number, read: () => T): T {
