@@ -1,10 +1,22 @@
 /** What is measured: the subjects (a format at a depth) and the steps that each goes through. */
 import type { Domain } from "../impl/engine/index.js";
-import { amdv1, amdv1Mock, type PageTable, riscv32, riscv64, vtdSecondStage, x86_64 } from "../impl/index.js";
+import {
+  amdv1,
+  amdv1Mock,
+  armLpaeStage1,
+  armv8Stage1_4k,
+  type PageTable,
+  riscv32,
+  riscv64,
+  vtdSecondStage,
+  x86_64,
+} from "../impl/index.js";
 import { Gather, GatherPolicy } from "../impl/memory/gather.js";
 import { NO_FRAME, TableMemory } from "../impl/memory/table-memory.js";
 import * as amdv1Stamp from "../impl/stamps/amdv1.plain.stamp.js";
 import * as amdv1MockStamp from "../impl/stamps/amdv1-mock.plain.stamp.js";
+import * as armLpaeStamp from "../impl/stamps/arm-lpae-stage1.plain.stamp.js";
+import * as armv8Stamp from "../impl/stamps/armv8-stage1-4k.plain.stamp.js";
 import * as riscv32Stamp from "../impl/stamps/riscv32.plain.stamp.js";
 import * as riscv64Stamp from "../impl/stamps/riscv64.plain.stamp.js";
 import * as vtdStamp from "../impl/stamps/vtd-second-stage.plain.stamp.js";
@@ -147,6 +159,26 @@ const DESCRIPTIONS: readonly Description[] = [
     oaWidthLg2: 34,
     tableBitsLg2: 10,
   },
+  {
+    format: "armv8-stage1",
+    engine: armv8Stamp.engine,
+    create: (memory) => armv8Stage1_4k.create({ memory }),
+    options: {},
+    topLevel: 3,
+    vaWidthLg2: 48,
+    oaWidthLg2: 48,
+    contiguous: true,
+  },
+  {
+    format: "arm-lpae-stage1",
+    engine: armLpaeStamp.engine,
+    create: (memory) => armLpaeStage1.create({ memory }),
+    options: {},
+    topLevel: 2,
+    vaWidthLg2: 32,
+    oaWidthLg2: 40,
+    contiguous: true,
+  },
 ];
 
 export const SUBJECTS: readonly Subject[] = DESCRIPTIONS.map(subjectOf);
@@ -175,7 +207,7 @@ function subjectOf(description: Description): Subject {
 }
 
 function newMemory(): TableMemory {
-  return new TableMemory({ base: 0x8_4000_0000n, capacityBytes: CAPACITY_BYTES });
+  return new TableMemory({ base: 0x2_4000_0000n, capacityBytes: CAPACITY_BYTES });
 }
 
 /**
@@ -233,6 +265,6 @@ function configurationOf(description: Description): Configuration {
     forceWriteable: false,
     svnapot: description.format === "riscv64",
     incoherent: false,
-    tableBase: 0x8_4000_0000n,
+    tableBase: 0x2_4000_0000n,
   };
 }
