@@ -6,10 +6,13 @@ import { alphabetOf, runExhaustive } from "../fuzz/exhaustive/index.js";
 import type { Configuration, FormatName } from "../models/configuration.js";
 import { configurationName, configurationsOf } from "../models/configurations.js";
 import type { Code } from "../models/operations.js";
-import { tracksDirty } from "./tracks-dirty.js";
+import { shapeOf } from "../models/shape.js";
 
 /** Deeper programs in smaller spaces: what a state costs to look at grows with its pages. */
-const depthOf = ({ vaWidthLg2 }: Configuration) => (vaWidthLg2 > 18 ? 3 : 4);
+function depthOf(configuration: Configuration): number {
+  const pagesLg2 = configuration.vaWidthLg2 - shapeOf(configuration).granuleLg2;
+  return pagesLg2 > 6 ? 3 : 4;
+}
 
 const codesOfAll: readonly Code[] = [
   "OK",
@@ -38,7 +41,10 @@ export function testExhaustively(format: FormatName): void {
       // Each length of programs leads to states that no shorter one does, and every refusal is met on the way.
       t.is(statesOfDepth.length, depth + 1);
       t.true(statesOfDepth.every((count, length) => length === 0 || count > statesOfDepth[length - 1]));
-      const expected: Code[] = [...codesOfAll, tracksDirty(configuration) ? "NOT_MAPPED" : "NOT_SUPPORTED"];
+      const expected: Code[] = [
+        ...codesOfAll,
+        shapeOf(configuration).tracksDirty ? "NOT_MAPPED" : "NOT_SUPPORTED",
+      ];
       t.deepEqual(
         expected.filter((code) => !codes.has(code)),
         [],

@@ -10,6 +10,7 @@ import {
   formatNames,
   SparseMemory,
 } from "../../models/index.js";
+import { stampName } from "../lockstep/index.js";
 
 export interface FormatFacts {
   readonly format: FormatName;
@@ -34,21 +35,43 @@ const SPECIAL = [
   "topLevel",
   "vaWidthLg2",
   "signExtended",
+  "upperHalf",
   "svnapot",
+  "svpbmt",
   "forceCoherence",
   "forceWriteable",
+  "dirtyTracking",
+  "eagerConcatenation",
+  "forcedWriteBack",
+  "outerWriteBack",
+  "nonSecure",
+  "noPermissions",
+  "mediatek",
+  "mediatekTables",
   "encryptionBit",
   "incoherent",
 ] as const;
 
-/** What the recordings call each format. */
-const RECORDED_AS: Readonly<Partial<Record<FormatName, string>>> = {
+/** What the recordings call each format; undefined: nobody recorded it. */
+const RECORDED_AS: Readonly<Record<FormatName, string | undefined>> = {
   amdv1: "amdv1-",
   "amdv1-mock": "amdv1_mock-",
   "x86-64": "x86_64-",
+  "x86-pae": undefined,
+  "x86-pae32": undefined,
   "vtd-second-stage": "vtdss-",
   riscv64: "riscv_64-",
   riscv32: "riscv_32-",
+  "riscv64-guest": undefined,
+  "riscv32-guest": undefined,
+  "armv8-stage1": "arm_64_lpae_s1-",
+  "armv8-stage2": "arm_64_lpae_s2-",
+  "arm-lpae-stage1": "arm_32_lpae_s1-",
+  "arm-lpae-stage2": "arm_32_lpae_s2-",
+  mali: "arm_mali_lpae-",
+  "arm-short": "arm_v7s-",
+  dart1: "apple_dart-",
+  dart2: "apple_dart2-",
 };
 
 /** An entry as whoever tries what it takes sees it: options that a format lacks are refused, not ignored. */
@@ -64,30 +87,41 @@ export function formatFacts(vectorFiles: readonly string[]): readonly FormatFact
 }
 
 function factsOf(format: FormatName, vectorFiles: readonly string[]): FormatFacts {
-  const entry: AnyEntry = entries[format];
   const configurations = configurationsOf(format);
-  const options = SPECIAL.filter((option) => creates(entry, { [option]: undefined }) !== undefined);
-  const tables = tablesOf(entry, options);
+  const stamps = [...new Set(configurations.map(stampName))].map((stamp) => entries[stamp]);
+  const options = SPECIAL.filter((option) => stamps.some((entry) => takes(entry, option)));
+  const tables = stamps.flatMap(tablesOf);
   const sizes = tables.reduce((mask, { pageSizes }) => mask | pageSizes, 0n);
+  const recordedAs = RECORDED_AS[format];
   return {
     format,
     vaWidthMaxLg2: Math.max(...configurations.map(({ vaWidthLg2 }) => vaWidthLg2)),
-    oaWidthMaxLg2: Math.max(...bits(64).filter((lg2) => creates(entry, { oaWidthLg2: lg2 }) !== undefined)),
+    oaWidthMaxLg2: Math.max(...stamps.flatMap(oaWidthsOf)),
     topLevels: [...new Set(tables.map(({ topLevel }) => topLevel))].sort(),
     pageSizesLg2: bits(63).filter((lg2) => (sizes & (1n << BigInt(lg2))) !== 0n),
     options,
     walker: createWalker(configurations[0], new SparseMemory()).constructor.name,
     configurations: configurations.map(({ name }) => name),
-    vectors: vectorFiles.filter((file) => basename(file).startsWith(RECORDED_AS[format] ?? "none")).length,
+    vectors: vectorFiles.filter((file) => recordedAs !== undefined && basename(file).startsWith(recordedAs))
+      .length,
   };
 }
 
+/** Whether the format knows the option: of one that it does not know it refuses even the name. */
+function takes(entry: AnyEntry, option: string): boolean {
+  return creates(entry, { [option]: undefined }) !== undefined;
+}
+
+function oaWidthsOf(entry: AnyEntry): readonly number[] {
+  return bits(64).filter((lg2) => creates(entry, { oaWidthLg2: lg2 }) !== undefined);
+}
+
 /** A table of each top level that the format offers, with everything switched on that adds page sizes. */
-function tablesOf(entry: AnyEntry, options: readonly string[]): readonly PageTable[] {
-  const more = options.includes("svnapot") ? { svnapot: true } : {};
+function tablesOf(entry: AnyEntry): readonly PageTable[] {
+  const more = takes(entry, "svnapot") ? { svnapot: true } : {};
   // Where there is no `topLevel`, the input width decides it.
-  const option = options.includes("topLevel") ? "topLevel" : "vaWidthLg2";
-  if (!options.includes(option)) return [entry.create({ memory: memory() })];
+  const option = takes(entry, "topLevel") ? "topLevel" : "vaWidthLg2";
+  if (!takes(entry, option)) return [entry.create({ memory: memory() })];
   return bits(64).flatMap((value) => creates(entry, { ...more, [option]: value }) ?? []);
 }
 
@@ -102,7 +136,8 @@ function creates(entry: AnyEntry, options: object): PageTable | undefined {
 }
 
 function memory(): TableMemory {
-  return new TableMemory({ capacityBytes: 1 << 16 });
+  // Where every format can reach it, and with frames for the smallest of them.
+  return new TableMemory({ base: 1n << 20n, capacityBytes: 1 << 20, smallestFrameLg2: 5 });
 }
 
 /** 0 … last. */

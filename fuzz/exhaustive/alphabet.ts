@@ -6,6 +6,7 @@
  * power of two between.
  */
 import type { Configuration } from "../../models/configuration.js";
+import { shapeOf } from "../../models/index.js";
 import { type Operation, Prot } from "../../models/operations.js";
 import { spaceOf } from "./space.js";
 
@@ -31,9 +32,9 @@ export function alphabetOf(configuration: Configuration): readonly Letter[] {
   if (configuration.signExtended) addUpperHalf(letters, space.pageCount / 2);
   addUnmaps(letters, space.pageCount);
   addGathered(letters);
-  addDirty(letters, tracksDirty(configuration), space.pageCount);
+  addDirty(letters, shapeOf(configuration).tracksDirty, space.pageCount);
   addFailures(letters);
-  addBadInput(letters, space.pageCount);
+  addBadInput(letters, configuration.upperHalf === true ? -1 : space.pageCount - 1);
   return letters.list;
 }
 
@@ -104,18 +105,13 @@ function addFailures(to: Letters): void {
 }
 
 /** What is refused changes nothing, whatever was there. */
-function addBadInput(to: Letters, pageCount: number): void {
+function addBadInput(to: Letters, edge: number): void {
   to.map(0, 0, "a length of zero");
   to.map(0, 1, "no permission asked for", { prot: 0 });
-  to.map(pageCount - 1, 2, "beyond the end of the space");
+  to.map(edge, 2, "over an end of the space");
   to.map(0, 2, "an output range that ends beyond the output width", { paPages: "last" });
   to.map(1, 1, "misaligned for the only size that the call allows", { sizes: "level 1" });
   to.add({ op: "unmap", iova: LAST_ADDRESS - 0xfffn, length: 0x2000n }, "a range that wraps");
-}
-
-/** Whether clears and reads of dirty state are worth more than one letter. */
-function tracksDirty({ format }: Configuration): boolean {
-  return format === "amdv1" || format === "amdv1-mock" || format === "vtd-second-stage";
 }
 
 interface MapOptions {

@@ -15,6 +15,15 @@ import { spaceOf } from "./space.js";
 
 const LAST_ADDRESS = 2n ** 64n - 1n;
 
+/** Addresses next to the ends of the space, and with one bit too many. */
+function strangersTo(configuration: Configuration): readonly bigint[] {
+  const { signExtended, upperHalf, vaWidthLg2 } = configuration;
+  const width = 1n << BigInt(vaWidthLg2);
+  if (upperHalf === true) return [0n, width - 1n, 1n << 32n, 1n << 63n, LAST_ADDRESS - width];
+  const end = signExtended ? width / 2n : width;
+  return [end, end << 1n, 1n << 32n, 1n << 63n, signExtended ? LAST_ADDRESS - end : LAST_ADDRESS];
+}
+
 /** Compares implementation, hardware, reference and page-by-page model in one state. */
 export class StateChecker {
   readonly #walker: Walker;
@@ -33,13 +42,11 @@ export class StateChecker {
     const pageBytes = 1n << BigInt(pageLg2);
     const pages = Array.from({ length: pageCount }, (_, page) => addressOf(page));
     this.#probes = pages.flatMap((iova) => [iova, iova + pageBytes - 1n]);
-    const end = addressOf(configuration.signExtended ? pageCount / 2 - 1 : pageCount - 1) + pageBytes;
-    const top = configuration.signExtended ? addressOf(pageCount / 2) - 1n : LAST_ADDRESS;
-    this.#strangers = [end, end << 1n, 1n << 32n, 1n << 63n, top].filter((iova) => !pages.includes(iova));
+    this.#strangers = strangersTo(configuration).filter((iova) => !pages.includes(iova));
     const half = BigInt(pageCount / 2) * pageBytes;
     this.#entries = [
-      { op: "entries", iova: 0n, length: configuration.signExtended ? half : 2n * half },
-      { op: "entries", iova: pageBytes + 1n, length: pageBytes },
+      { op: "entries", iova: addressOf(0), length: configuration.signExtended ? half : 2n * half },
+      { op: "entries", iova: addressOf(0) + pageBytes + 1n, length: pageBytes },
     ];
   }
 

@@ -9,12 +9,14 @@ import type { Code, Operation, Outcome } from "../../models/operations.js";
 import { createWalker, type PhysicalMemory, type Walker } from "../../models/walkers/index.js";
 import { PageByPage, Reference } from "../../reference/index.js";
 import { Differences } from "../lockstep/difference.js";
+import { frameSizesLg2 } from "../lockstep/frames.js";
 import { type Difference, invariants } from "../lockstep/invariants.js";
 import { compareOutcomes } from "../lockstep/outcomes.js";
-import { PageTableSubject, type Subject } from "../lockstep/subject.js";
+import { capacityFor, PageTableSubject, type Subject } from "../lockstep/subject.js";
 import { highWord, lowWord } from "../lockstep/words.js";
 import { alphabetOf } from "./alphabet.js";
 import { StateChecker } from "./check-state.js";
+import { spaceOf } from "./space.js";
 import { StateKeys } from "./state-key.js";
 
 export interface ExhaustiveOptions {
@@ -63,10 +65,18 @@ export function runExhaustive(options: ExhaustiveOptions): ExhaustiveResult {
   return new Explorer(options).run();
 }
 
-/** Frames enough for every table of a tiny space, and for those that a program of this length leaves waiting for a sync. */
-const capacityBytesOf = (depth: number) => (16 + 4 * Math.max(0, depth - 4)) << 12;
+/**
+ * Enough for every table of a tiny space, and for those that a program of this length leaves waiting for a sync. Where
+ * there is one page size, everything in one call takes a table for every four pages.
+ */
+function tablesOf(configuration: Configuration, depth: number): number {
+  const { pageSizes } = new Reference(configuration);
+  const hasOneSize = (pageSizes & (pageSizes - 1n)) === 0n;
+  const most = hasOneSize ? spaceOf(configuration).pageCount / 2 : 16;
+  return Math.max(16, most) + 4 * Math.max(0, depth - 4);
+}
+
 const PROGRESS_EVERY = 1000;
-const FRAME_WORDS_LG2 = 10;
 
 class Explorer {
   readonly #options: ExhaustiveOptions;
@@ -95,7 +105,8 @@ class Explorer {
     this.#options = options;
     this.#alphabet = alphabetOf(configuration).map(({ operation }) => operation);
     this.#createSubject =
-      options.createSubject ?? ((of) => new PageTableSubject(of, capacityBytesOf(options.depth)));
+      options.createSubject ??
+      ((of) => new PageTableSubject(of, capacityFor(of, tablesOf(of, options.depth))));
     this.#subject = this.#createSubject(configuration);
     this.#walker = createWalker(configuration, this.#memory());
     this.#keys = new StateKeys(configuration, this.#walker);
@@ -184,11 +195,19 @@ class Explorer {
     const { journal, base } = this.#subject;
     const stored = [...journal.stores.subarray(0, journal.storeCount), ...journal.allocations];
     for (const word of stored) {
-      const frame = base + (BigInt(word >> FRAME_WORDS_LG2) << 12n);
-      if (!journal.isUnclean(word) || !this.#subject.isLive(frame)) continue;
+      if (!journal.isUnclean(word) || !this.#isLive(word)) continue;
       const address = describeHex(base + BigInt(word * 4));
       this.#differences.add("I13", undefined, `the word at ${address} was stored but not written back`);
     }
+  }
+
+  /** Whether a word lies in a table that is in use. */
+  #isLive(word: number): boolean {
+    const { base, configuration } = this.#subject;
+    const { table, root } = frameSizesLg2(configuration, configuration.topLevel);
+    const address = base + BigInt(word * 4);
+    const frames = [table, root].map((lg2) => (address >> BigInt(lg2)) << BigInt(lg2));
+    return frames.some((frame) => this.#subject.isLive(frame));
   }
 
   #apply(operation: Operation): Outcome {

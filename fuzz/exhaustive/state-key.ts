@@ -4,12 +4,12 @@
  */
 import { createHash } from "node:crypto";
 import type { Configuration } from "../../models/configuration.js";
+import { rootBitsLg2, shapeOf } from "../../models/index.js";
 import { Pointer, type Walker } from "../../models/walkers/index.js";
 import type { Reference } from "../../reference/index.js";
 import type { Subject } from "../lockstep/subject.js";
 import { lowWord } from "../lockstep/words.js";
 
-const FRAME_WORDS = 1024;
 /** Stands where a table follows, in place of the words of the item. No item has these. */
 const TABLE_FOLLOWS = 0x7ab1e;
 /** A tree deeper than any that is legal, so that a pointer to its own table ends. */
@@ -23,12 +23,17 @@ export class StateKeys {
   readonly #walker: Walker;
   readonly #itemWords: number;
   readonly #tableWords: number;
+  /** A wide root has another number of them; there is one level on which it stands. */
+  readonly #rootWords: number;
   #state: number[] = [];
 
-  constructor({ format, tiny }: Configuration, walker: Walker) {
+  constructor(configuration: Configuration, walker: Walker) {
+    const { itemBytesLg2, tableBitsLg2, wideRoot } = shapeOf(configuration);
     this.#walker = walker;
-    this.#itemWords = format === "riscv32" ? 1 : 2;
-    this.#tableWords = this.#itemWords << (tiny?.tableBitsLg2 ?? 9);
+    this.#itemWords = 1 << (itemBytesLg2 - 2);
+    this.#tableWords = this.#itemWords << tableBitsLg2;
+    const rootBits = rootBitsLg2(configuration, configuration.topLevel);
+    this.#rootWords = wideRoot ? this.#itemWords << rootBits : this.#tableWords;
   }
 
   /** The key of the state that both are in. */
@@ -43,7 +48,8 @@ export class StateKeys {
 
   #write(subject: Subject, table: number, level: number, depth: number): void {
     const { words } = subject;
-    for (let item = table; item < table + this.#tableWords; item += this.#itemWords) {
+    const end = table + (depth === 0 ? this.#rootWords : this.#tableWords);
+    for (let item = table; item < end; item += this.#itemWords) {
       const low = words[item];
       const high = this.#itemWords === 2 ? words[item + 1] : 0;
       const child = this.#tableOf(subject, level, low, high);
@@ -61,6 +67,6 @@ export class StateKeys {
   #tableOf({ words, base }: Subject, level: number, low: number, high: number): number {
     if (low === 0 || this.#walker.inspect(level, low, high) !== Pointer) return -1;
     const word = (this.#walker.oaLow - lowWord(base)) >>> 2;
-    return word % FRAME_WORDS === 0 && word < words.length ? word : -1;
+    return word + this.#tableWords <= words.length ? word : -1;
   }
 }

@@ -23,6 +23,7 @@ export { type MixName, mixNames, mixOf } from "./mixes.js";
 export { describeOutcome } from "./outcomes.js";
 export { type Replay, replay } from "./replay.js";
 export { describeConfiguration, type ReportOptions, report } from "./report.js";
+export { stampName } from "./stamp-name.js";
 export { canCreate, createSubject, type HardwareRoot, PageTableSubject, type Subject } from "./subject.js";
 export { formatToken, isSeed, parseToken, type Token, TokenError, tokenOf, versionWarning } from "./token.js";
 export { defaultUnitOperations, runUnit, type UnitRequest, type UnitResult } from "./unit.js";
