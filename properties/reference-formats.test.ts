@@ -265,7 +265,31 @@ test("where it breaks before it makes, a map invalidates stretch by stretch", (t
     [GiB, GiB + 2n * MiB - 1n],
     [GiB + 6n * MiB, last],
   ]);
-  t.deepEqual(replaced(create("mali", { vaWidthLg2: 48, oaWidthLg2: 40 })).length, 2);
+  const others: readonly (readonly [FormatName, Options])[] = [
+    ["mali", { vaWidthLg2: 48, oaWidthLg2: 40 }],
+    ["armv8-stage2", { oaWidthLg2: 48 }],
+    ["arm-lpae-stage1", { vaWidthLg2: 32, oaWidthLg2: 40, topLevel: 2 }],
+    ["arm-lpae-stage2", { vaWidthLg2: 32, oaWidthLg2: 40, topLevel: 2 }],
+  ];
+  for (const [format, options] of others) t.is(replaced(create(format, options)).length, 2, format);
+  // The short descriptor: a section, and a supersection behind it.
+  const descriptor = short({ oaWidthLg2: 32 });
+  leaveTables(descriptor, 15n * MiB, 17n * MiB);
+  t.deepEqual(map(descriptor, 15n * MiB, 15n * MiB, 17n * MiB).invalidated, [
+    [15n * MiB, 16n * MiB - 1n],
+    [17n * MiB, 18n * MiB - 1n],
+  ]);
+});
+
+test("what a map linked into a root that is loaded at once is told, in one piece", (t) => {
+  const reference = create("x86-pae32", { vaWidthLg2: 32, topLevel: 2, gather: "no-gaps" });
+  t.deepEqual(map(reference, GiB + PAGE, 0n, PAGE).invalidated, [[GiB, 2n * GiB - 1n]]);
+  t.deepEqual(map(reference, GiB + MiB, 0n, PAGE).invalidated, []);
+  t.deepEqual(map(reference, GiB - PAGE, 0n, PAGE, { prot: READ }).invalidated, [[0n, GiB - 1n]]);
+  t.deepEqual(map(reference, 2n * GiB, 0n, 2n * GiB).invalidated, [[2n * GiB, 4n * GiB - 1n]]);
+  // Three-level tables with 64-bit roots are read as any other.
+  const pae = create("x86-pae", { vaWidthLg2: 39, topLevel: 2 });
+  t.deepEqual(map(pae, GiB, 0n, PAGE).invalidated, []);
 });
 
 test("a stretch ends where a larger page may begin", (t) => {

@@ -19,20 +19,7 @@ const larger = (a: bigint, b: bigint) => (a > b ? a : b);
 const isMultiple = (value: bigint, sizeLg2: number) => BigInt.asUintN(sizeLg2, value) === 0n;
 const roundUp = (value: bigint, sizeLg2: number) => value + BigInt.asUintN(sizeLg2, -value);
 
-/** The block of this size that holds the address. */
-const blockAround = (iova: bigint, sizeLg2: number): Range => {
-  const first = (iova >> BigInt(sizeLg2)) << BigInt(sizeLg2);
-  return [first, first + BYTES[sizeLg2] - 1n];
-};
-
-/** One range from the first to the last of ascending ones. */
-const hull = (ranges: readonly Range[]): Range[] =>
-  ranges.length === 0 ? [] : [[ranges[0][0], ranges[ranges.length - 1][1]]];
-
-/** Whether a leaf of the size may begin at these addresses, or'ed, with so many bytes left. */
-const fits = (iovaOrPa: bigint, left: bigint, sizeLg2: number) =>
-  BYTES[sizeLg2] <= left && (iovaOrPa & (BYTES[sizeLg2] - 1n)) === 0n;
-
+type Written = { readonly code: Code; readonly count: bigint };
 type MapRequest = Extract<Operation, { op: "map" }>;
 
 export class Reference {
@@ -100,8 +87,8 @@ export class Reference {
 
   /** Whether the entry that begins at the address is dirty. */
   isDirty(entryIova: bigint): boolean {
-    const leaf = this.#leaves.at(entryIova);
-    return leaf !== undefined && this.#isDirty(leaf);
+    const { write } = permissionsOf(this.#leaves.at(entryIova)?.prot ?? 0);
+    return this.#changed.has(entryIova) !== (this.#facts.mapsDirty && write);
   }
 
   /** How many entries are dirty. */
@@ -117,7 +104,7 @@ export class Reference {
     if (leaf === undefined) return undefined;
     const { iova: entryIova, pa: entryPa, sizeLg2, prot } = leaf;
     const { read, write, execute } = permissionsOf(prot);
-    const dirty = this.#isDirty(leaf);
+    const dirty = this.isDirty(entryIova);
     return { pa: entryPa + iova - entryIova, entryIova, entryPa, sizeLg2, read, write, execute, dirty };
   }
 
@@ -195,7 +182,7 @@ export class Reference {
     const next = (at: bigint) => this.#nextStretch(at, request.pa + at - iova, end, sizesLg2, prot);
     const invalidated: Range[] = [];
     const replaced: Range[] = [];
-    const linked: Range[] = [];
+    const linked: bigint[] = [];
     let at = iova;
     let wanted = next(iova);
     let code: Code = this.#grow(end - 1n, wanted.sizeLg2) ? "OK" : "OUT_OF_MEMORY";
@@ -205,7 +192,11 @@ export class Reference {
       at += written.count << BigInt(wanted.sizeLg2);
       if (this.#facts.breakBeforeMake) invalidated.push(...this.#collect(replaced.splice(0)));
     }
-    if (this.#facts.rootIsLoaded) replaced.push(...hull(linked));
+    if (this.#facts.rootIsLoaded && linked.length > 0) {
+      const itemLg2 = itemSizeLg2(this.configuration, this.topLevel);
+      const firstLinked = linked[0] - BigInt.asUintN(itemLg2, linked[0]);
+      replaced.push([firstLinked, roundUp(linked[linked.length - 1] + 1n, itemLg2) - 1n]);
+    }
     // A call that maps has a gather of its own, which a flush queue does not defer.
     invalidated.push(...this.#collect(replaced));
     return { op: "map", code, mappedBytes: at - iova, invalidated };
@@ -214,7 +205,8 @@ export class Reference {
   /** The leaves to write next: of the largest size that fits here, as many as one table takes. */
   #nextStretch(iova: bigint, pa: bigint, end: bigint, sizesLg2: readonly number[], prot: number): Run {
     let index = 0;
-    while (index + 1 < sizesLg2.length && fits(iova | pa, end - iova, sizesLg2[index + 1])) index++;
+    const fits = (lg2: number) => BYTES[lg2] <= end - iova && isMultiple(iova | pa, lg2);
+    while (index + 1 < sizesLg2.length && fits(sizesLg2[index + 1])) index++;
     const sizeLg2 = sizesLg2[index];
     const tableLg2 = tableSpanLg2(this.configuration, levelOfSize(this.configuration, sizeLg2));
     let stop = smaller(end, roundUp(iova + 1n, tableLg2));
@@ -238,26 +230,21 @@ export class Reference {
   }
 
   /** Writes leaves of one table until one is in the way, and notes the items whose empty subtrees gave way. */
-  #mapStretch(
-    wanted: Run,
-    replaced: Range[],
-    linked: Range[],
-  ): { readonly code: Code; readonly count: bigint } {
+  #mapStretch(wanted: Run, replaced: Range[], linked: bigint[]): Written {
     const { iova, sizeLg2 } = wanted;
     const leafLevel = levelOfSize(this.configuration, sizeLg2);
-    const end = endOf(wanted);
     const next = this.#leaves.atOrAfter(iova);
     if (next !== undefined && next.iova <= iova) return { code: "ADDRESS_IN_USE", count: 0n };
     let live = leafLevel;
     while (live < this.topLevel && !this.tables.has(live, iova)) live++;
     while (live > leafLevel) {
       if (!this.#allocate()) return { code: "OUT_OF_MEMORY", count: 0n };
-      if (live === this.topLevel) linked.push(blockAround(iova, itemSizeLg2(this.configuration, live)));
+      if (live === this.topLevel) linked.push(iova);
       this.tables.add(--live, iova);
     }
     // Items are checked and emptied one by one, so those before the first occupied one lose their subtrees.
     const itemLg2 = BigInt(itemSizeLg2(this.configuration, leafLevel));
-    const free = smaller(end, next?.iova ?? end);
+    const free = smaller(endOf(wanted), next?.iova ?? endOf(wanted));
     const freeItemsEnd = (free >> itemLg2) << itemLg2;
     for (const { level, iova: first } of this.tables.removeWithin(leafLevel, iova, freeItemsEnd)) {
       if (level === leafLevel - 1) replaced.push([first, first + (1n << itemLg2) - 1n]);
@@ -321,10 +308,6 @@ export class Reference {
     return pieces;
   }
 
-  #isDirty({ iova, prot }: Run): boolean {
-    return this.#changed.has(iova) !== (this.#facts.mapsDirty && permissionsOf(prot).write);
-  }
-
   /** Where leaves begin dirty, one that may not be written is never told apart: it stays clean. */
   #mark(entryIova: bigint, dirty: boolean): void {
     if (dirty === this.#facts.mapsDirty) this.#changed.delete(entryIova);
@@ -357,7 +340,7 @@ export class Reference {
 
   /** The dirty entries that touch the range, in order. */
   #dirtyWithin(iova: bigint, end: bigint): Run[] {
-    if (this.#facts.mapsDirty) return this.#leavesWithin(iova, end).filter((leaf) => this.#isDirty(leaf));
+    if (this.#facts.mapsDirty) return this.#leavesWithin(iova, end).filter((leaf) => this.isDirty(leaf.iova));
     // An entry that begins before the range may stick into it.
     const start = this.#leaves.at(iova)?.iova ?? iova;
     const written = [...this.#changed].filter((entry) => entry >= start && entry < end);
@@ -377,9 +360,9 @@ export class Reference {
 
   #entries(iova: bigint, length: bigint): EntryFacts[] {
     if (length === 0n || iova + length - 1n > LAST_ADDRESS) return [];
-    return this.#leavesWithin(iova, iova + length).map((leaf) => {
-      const { read, write } = permissionsOf(leaf.prot);
-      return { iova: leaf.iova, sizeLg2: leaf.sizeLg2, pa: leaf.pa, read, write, dirty: this.#isDirty(leaf) };
+    return this.#leavesWithin(iova, iova + length).map(({ iova: start, sizeLg2, pa, prot }) => {
+      const { read, write } = permissionsOf(prot);
+      return { iova: start, sizeLg2, pa, read, write, dirty: this.isDirty(start) };
     });
   }
 }

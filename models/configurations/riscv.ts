@@ -35,6 +35,9 @@ export const riscv64Configurations: readonly Configuration[] = [
   riscv64("sv39-nogaps", 39, { gather: "no-gaps", oaWidthLg2: 44, tableBase: bases.below44 }),
   // The smallest page is the contiguous one.
   riscv64("sv39-64kup", 39, { pageSizes: allSizes & ~kib4 }),
+  // Leaves carry memory types.
+  riscv64("sv48-svpbmt", 48, { svpbmt: true }),
+  riscv64("sv39-svpbmt-nonapot", 39, { svpbmt: true, svnapot: false, tableBase: bases.lowest }),
   // Svnapot is there, but the domain may not use its size.
   riscv64("sv57-no64k", 57, { pageSizes: allSizes & ~kib64 }),
 
