@@ -6,7 +6,13 @@ import { PageTableSubject } from "../fuzz/lockstep/subject.js";
 import type { Configuration } from "../models/configuration.js";
 import type { Operation } from "../models/operations.js";
 import { Random } from "../models/random.js";
-import { createWalker, type PhysicalMemory, TwoStageWalker } from "../models/walkers/index.js";
+import { rootBitsLg2, shapeOf } from "../models/shape.js";
+import {
+  createWalker,
+  type PhysicalMemory,
+  TwoStageWalker,
+  walkResultName,
+} from "../models/walkers/index.js";
 import { Reference } from "../reference/index.js";
 import { joined, words } from "./behaviour.js";
 
@@ -14,15 +20,13 @@ export interface Pair {
   readonly name: string;
   readonly stage1: Configuration;
   readonly stage2: Configuration;
-  /** The second stage lets a first-stage table be read only where it may be written. */
-  readonly asWrites?: boolean;
 }
 
 /** Where the tables of the first stage are for the guest, and those of the second for the host. */
 const GUEST_TABLES = 0x40_0000n;
-const GUEST_TABLE_BYTES = 1 << 21;
+const GUEST_TABLE_BYTES = 1 << 22;
 const HOST_TABLES = 0x4000_0000n;
-const HOST_TABLE_BYTES = 1 << 22;
+const HOST_TABLE_BYTES = 1 << 24;
 /** Where the host has the pages of the guest's tables. */
 const HOST_PAGES = 0x2000_0000n;
 const GUEST_DATA = 0x1000_0000n;
@@ -47,11 +51,26 @@ class Stage {
     );
   }
 
+  /** Makes every page clean, where that is offered. */
+  clean(): void {
+    for (const operation of this.dirtyQuestions(true)) {
+      this.reference.apply(operation);
+      this.subject.apply(operation);
+    }
+  }
+
+  /** Asks for the dirty state of everything that is mapped. */
+  dirtyQuestions(clear = false) {
+    return this.reference.runs.map(({ iova, count, sizeLg2 }) => {
+      return { op: "readAndClearDirty", iova, length: BigInt(count) << BigInt(sizeLg2), clear } as const;
+    });
+  }
+
   get pageLg2(): number {
     return this.sizesLg2[0];
   }
 
-  /** Maps in both; a refusal, or the part before one, is as good as any other state. */
+  /** Maps in both; what is left after a refusal will do as well. */
   map(iova: bigint, pa: bigint, length: bigint, prot: number): void {
     const operation: Operation = { op: "map", iova, pa, length, prot };
     const expected = this.reference.apply(operation);
@@ -101,10 +120,13 @@ export class Scene {
   readonly stage2: Stage;
   readonly walker: TwoStageWalker;
   readonly #random: Random;
+  readonly #tables: number;
   readonly #host: HostMemory;
 
-  constructor(pair: Pair, seed: string) {
+  /** `tables`: what the second stage permits in a page or two of the first stage's tables; 0: nothing is there. */
+  constructor(pair: Pair, seed: string, tables = READ_WRITE) {
     this.pair = pair;
+    this.#tables = tables;
     this.#random = Random.fromSeed(`${pair.name} ${seed}`);
     this.stage1 = new Stage(pair.stage1, GUEST_TABLES, GUEST_TABLE_BYTES);
     this.stage2 = new Stage(pair.stage2, HOST_TABLES, HOST_TABLE_BYTES);
@@ -132,8 +154,8 @@ export class Scene {
     return [...around, 0n, 1n << 40n, 2n ** 64n - 1n];
   }
 
-  /** The guest-physical addresses of the first-stage items that a walk reads, in order. */
-  itemsOf(va: bigint): readonly bigint[] {
+  /** The guest-physical addresses of the first-stage items that a walk reads, in order; the leaf's dirty state. */
+  firstWalk(va: bigint): { readonly items: readonly bigint[]; readonly dirty: boolean } {
     const items: bigint[] = [];
     const { physical } = this.stage1.subject;
     const watched: PhysicalMemory = {
@@ -148,12 +170,7 @@ export class Scene {
     const { root, mode } = this.stage1.subject.hardwareRoot();
     walker.setRoot(...words(root), mode);
     walker.walk(...words(va));
-    return items;
-  }
-
-  /** Whether the host has memory there; what a guest maps over its own tables may lead elsewhere. */
-  isBacked(host: bigint): boolean {
-    return this.#host.contains(...words(host));
+    return { items, dirty: walker.dirty };
   }
 
   #mapFirst(): void {
@@ -177,24 +194,48 @@ export class Scene {
     this.stage1.map(iova, pa, length, this.#pick(PROTS));
   }
 
-  /** The pages of the guest's tables: scattered, some without one permission or the other, some not at all. */
+  /** The pages of the guest's tables, scattered; some may lack a permission, or not be there at all. */
   #mapTables(): void {
     const { pageLg2 } = this.stage2;
     const page = 1n << BigInt(pageLg2);
-    const count = GUEST_TABLE_BYTES >> pageLg2;
-    const places = this.#shuffled(count);
-    const isBad = this.#random.below(2) === 0;
-    for (let index = 0; index < count; index++) {
-      const offset = BigInt(index) * page;
-      const host = HOST_PAGES + BigInt(places[index]) * page;
+    const places = this.#shuffled(GUEST_TABLE_BYTES >> pageLg2);
+    const used = this.#tablePages(page);
+    const { runs } = this.stage1.reference;
+    const read = runs.flatMap(({ iova }) => this.firstWalk(iova).items.map((item) => item - (item % page)));
+    const spoiled = new Set(this.#tables === READ_WRITE ? [] : [this.#pick(read), this.#pick(read)]);
+    for (const ipa of used) {
+      const offset = ipa - GUEST_TABLES;
+      const host = HOST_PAGES + BigInt(places[Number(offset >> BigInt(pageLg2))]) * page;
       for (let at = 0n; at < page; at += 0x1000n) this.#host.place(host + at, offset + at);
-      const kind = isBad ? this.#random.below(12) : 3;
-      const prot = kind > 2 ? READ_WRITE : kind;
-      if (prot !== 0) this.stage2.map(GUEST_TABLES + offset, host, page, prot);
+      const prot = spoiled.has(ipa) ? this.#tables : READ_WRITE;
+      if (prot !== 0) this.stage2.map(ipa, host, page, prot);
     }
   }
 
-  /** Somewhere in or about a page of the guest that the first stage maps. */
+  /** The guest-physical pages of the second stage's size in which first-stage tables are. */
+  #tablePages(page: bigint): readonly bigint[] {
+    const { stage1 } = this.pair;
+    const { tableBitsLg2, itemBytesLg2 } = shapeOf(stage1);
+    const { root, mode, topLevel } = this.stage1.subject.hardwareRoot();
+    const pages = new Set<bigint>();
+    const walker = createWalker(stage1, this.stage1.subject.physical);
+    walker.setRoot(...words(root), mode);
+    walker.sweep({
+      table(level, low, high) {
+        const bitsLg2 = level === topLevel ? rootBitsLg2(stage1, topLevel) : tableBitsLg2;
+        const first = joined(low, high);
+        const end = first + (1n << BigInt(bitsLg2 + itemBytesLg2));
+        for (let at = (first / page) * page; at < end; at += page) pages.add(at);
+      },
+      leaf() {},
+      illegal(fault) {
+        throw new Error(`the first stage itself is wrong: ${walkResultName(fault)}`);
+      },
+    });
+    return [...pages];
+  }
+
+  /** Somewhere in or about a page of the guest that the first stage maps, but for its tables, which are mapped. */
   #mapSecond(): void {
     const { vaWidthLg2, oaWidthLg2 } = this.pair.stage2;
     const { runs } = this.stage1.reference;
@@ -204,6 +245,7 @@ export class Scene {
     const ipa = (wanted >> BigInt(sizeLg2)) << BigInt(sizeLg2);
     const length = BigInt(1 + this.#random.below(3)) << BigInt(sizeLg2);
     const pa = this.#near(1n << BigInt(oaWidthLg2 - 1), sizeLg2);
+    if (ipa < GUEST_TABLES + BigInt(GUEST_TABLE_BYTES) && ipa + length > GUEST_TABLES) return;
     this.stage2.map(ipa, pa, length, this.#pick(PROTS));
   }
 
