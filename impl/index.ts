@@ -32,6 +32,7 @@ export { Prot } from "./formats/format.js";
 export type { Gather } from "./memory/gather.js";
 export {
   type MemoryObserver,
+  type SharedTableMemory,
   TableMemory,
   type TableMemoryOptions,
   type TableMemoryWindow,

@@ -1,5 +1,14 @@
 import { PageTableError } from "../errors.js";
 import { fromWords, highOf, isUint64, lowOf } from "../words.js";
+import {
+  FRAME_LG2_MAX,
+  FREE,
+  FRESH,
+  FrameBooks,
+  LIVE_FRAMES,
+  NO_FRAME,
+  QUARANTINED_FRAMES,
+} from "./frame-books.js";
 
 /**
  * Table memory: the frames in which page tables live, at physical addresses.
@@ -9,13 +18,10 @@ import { fromWords, highOf, isUint64, lowOf } from "../words.js";
  * A frame that was freed stays quarantined until the invalidation that covers it is done (see `Gather`).
  */
 
-/** A fresh frame that hands out no memory: `allocate` failed. */
-export const NO_FRAME = -1;
+export { NO_FRAME };
 
 const UNIT_LG2_MIN = 5;
 const UNIT_LG2_MAX = 12;
-/** 16 concatenated tables of 64 KiB (ARM stage 2). */
-const FRAME_LG2_MAX = 20;
 const LIVE = 0x40;
 const QUARANTINED = 0x80;
 const STATE_SIZE = 0x3f;
@@ -31,6 +37,8 @@ export interface TableMemoryOptions {
   readonly smallestFrameLg2?: number;
   /** Fill frames with a pattern when they are released, to catch walks of freed tables. Default false. */
   readonly poison?: boolean;
+  /** Other threads may attach to this memory (see `share`). Default false. */
+  readonly shared?: boolean;
 }
 
 export interface TableMemoryWindow {
@@ -45,6 +53,16 @@ export interface TableMemoryWindow {
   readonly allocatableFromBytes?: number;
   /** log2 of the smallest frame that tables in it have or will ask for, 5 to 12. Default 12. */
   readonly smallestFrameLg2?: number;
+}
+
+/** A memory that threads share, as a message can carry it: made by `share`, taken by `TableMemory.attach`. */
+export interface SharedTableMemory {
+  readonly buffer: ArrayBufferLike;
+  /** Which frames are in use, free or quarantined. */
+  readonly books: ArrayBufferLike;
+  readonly base: bigint;
+  readonly smallestFrameLg2: number;
+  readonly poison: boolean;
 }
 
 /** What whoever watches a memory is told. `word` counts 32-bit words from the base. */
@@ -67,48 +85,65 @@ export class TableMemory {
   /** Receives every store of tables made by an observed stamp. */
   observer: MemoryObserver | undefined = undefined;
 
-  #live = 0;
-  #quarantined = 0;
   #failCountdown = 0;
-  /** The first word that was never handed out. */
-  #fresh: number;
   /** Frames below this word came with a window, so that they were never handed out here. */
   readonly #given: number;
   readonly #unitLg2: number;
   readonly #poison: boolean;
-  /** Per unit: `LIVE` or `QUARANTINED` with the frame's log2 size in the unit that begins it, else 0. */
+  readonly #books: FrameBooks;
+  /** The books' arrays. In `state` a frame is `LIVE` or `QUARANTINED`, in the unit that begins it. */
+  readonly #counters: Int32Array;
   readonly #state: Uint8Array;
-  /** Per unit: the next frame (in words) of the list that this frame is on, or NO_FRAME. */
   readonly #next: Int32Array;
-  /** Per log2 size: the first free frame (in words), or NO_FRAME. */
-  readonly #free = new Int32Array(FRAME_LG2_MAX + 1).fill(NO_FRAME);
 
-  constructor(options: TableMemoryOptions | TableMemoryWindow = {}) {
+  constructor(options: TableMemoryOptions | TableMemoryWindow | SharedTableMemory = {}) {
     const window = "buffer" in options ? options : undefined;
     const made = "buffer" in options ? {} : options;
+    const joined = "books" in options ? options : undefined;
+    const isShared = joined !== undefined || made.shared === true;
     const capacityBytes = window?.buffer.byteLength ?? made.capacityBytes ?? 1 << 26;
     this.#unitLg2 = options.smallestFrameLg2 ?? UNIT_LG2_MAX;
-    this.#poison = made.poison ?? false;
+    this.#poison = joined?.poison ?? made.poison ?? false;
     this.base = options.base ?? 0x1_0000_0000n;
     checkPlace(this.base, capacityBytes, this.#unitLg2);
     this.baseLow = lowOf(this.base);
     this.baseHigh = highOf(this.base);
-    const buffer = window?.buffer ?? new ArrayBuffer(capacityBytes);
+    const buffer = window?.buffer ?? newBuffer(capacityBytes, isShared);
     checkBuffer(buffer);
     this.words = new Int32Array(buffer, 0, capacityBytes / 4);
     const units = Math.ceil(capacityBytes / 2 ** this.#unitLg2);
-    this.#state = new Uint8Array(units);
-    this.#next = new Int32Array(units);
-    const fresh = window === undefined ? 0 : (window.allocatableFromBytes ?? capacityBytes);
-    if (!Number.isInteger(fresh) || fresh < 0 || fresh > capacityBytes || fresh % 4096 !== 0) {
-      throw new PageTableError(
-        "INVALID_OPTION",
-        "allocatableFromBytes: a multiple of 4096 inside the buffer",
-      );
-    }
+    this.#books = new FrameBooks(units, isShared, joined?.books);
+    this.#counters = this.#books.counters;
+    this.#state = this.#books.state;
+    this.#next = this.#books.next;
+    const isGiven = window !== undefined && joined === undefined;
+    const fresh = isGiven ? firstAllocatable(window, capacityBytes) : 0;
     // A division, for 4 GiB are one more than fits the words of a shift.
-    this.#fresh = (fresh / 4) | 0;
-    this.#given = this.#fresh;
+    this.#given = (fresh / 4) | 0;
+    if (joined === undefined) this.#counters[FRESH] = this.#given;
+  }
+
+  /** The memory that another thread shares, for this thread. */
+  static attach(shared: SharedTableMemory): TableMemory {
+    if (typeof shared !== "object" || shared === null || !("books" in shared)) {
+      throw new PageTableError("INVALID_ARGUMENT", "attach: what `share` of a memory gave");
+    }
+    return new TableMemory(shared);
+  }
+
+  /** Whether other threads may attach. */
+  get isShared(): boolean {
+    return this.#books.isShared;
+  }
+
+  /** What another thread needs for `attach`. Only of a memory that was made with `shared: true`. */
+  share(): SharedTableMemory {
+    if (!this.isShared) {
+      throw new PageTableError("INVALID_ARGUMENT", "share: this memory was not made with `shared: true`");
+    }
+    const { base, smallestFrameLg2 } = this;
+    const books = this.#books.buffer;
+    return { buffer: this.words.buffer, books, base, smallestFrameLg2, poison: this.#poison };
   }
 
   get capacityBytes(): number {
@@ -122,12 +157,12 @@ export class TableMemory {
 
   /** Frames that tables are using, those left out that came with a window. */
   get liveFrames(): number {
-    return this.#live;
+    return this.#counters[LIVE_FRAMES];
   }
 
   /** Frames that were freed, whose covering invalidation is not done yet. */
   get quarantinedFrames(): number {
-    return this.#quarantined;
+    return this.#counters[QUARANTINED_FRAMES];
   }
 
   /** Makes the nth allocation from now on fail, once. 1 is the very next; 0 disarms. */
@@ -142,16 +177,13 @@ export class TableMemory {
       throw new PageTableError("INVALID_ARGUMENT", `this table memory has no frames of 2^${frameLg2} bytes`);
     }
     if (this.#failCountdown > 0 && --this.#failCountdown === 0) return NO_FRAME;
-    let word = this.#free[frameLg2];
-    if (word !== NO_FRAME) {
-      this.#free[frameLg2] = this.#next[this.#unitOf(word)];
-      this.words.fill(0, word, word + wordsOf(frameLg2));
-    } else {
-      word = this.#allocateFresh(frameLg2);
-      if (word === NO_FRAME) return NO_FRAME;
-    }
-    this.#state[this.#unitOf(word)] = LIVE | frameLg2;
-    this.#live++;
+    this.#books.open();
+    const fresh = this.#counters[FRESH];
+    const word = this.#take(frameLg2);
+    this.#books.close();
+    if (word === NO_FRAME) return NO_FRAME;
+    // From there on, nothing was handed out before: it is zero.
+    if (word < fresh) this.words.fill(0, word, word + wordsOf(frameLg2));
     this.observer?.allocated(word, frameLg2);
     return word;
   }
@@ -163,10 +195,12 @@ export class TableMemory {
     const isGiven = state === 0 && word < this.#given;
     if ((state & LIVE) === 0 && !isGiven) throw new Error(`frame at word ${word} is freed but not live`);
     const frameLg2 = isGiven ? this.#unitLg2 : state & STATE_SIZE;
-    this.#state[unit] = QUARANTINED | frameLg2;
     this.#next[unit] = next;
-    if (!isGiven) this.#live--;
-    this.#quarantined++;
+    this.#books.open();
+    this.#state[unit] = QUARANTINED | frameLg2;
+    if (!isGiven) this.#counters[LIVE_FRAMES]--;
+    this.#counters[QUARANTINED_FRAMES]++;
+    this.#books.close();
     this.observer?.quarantined(word, frameLg2);
   }
 
@@ -223,16 +257,35 @@ export class TableMemory {
     const state = this.#state[unit];
     if ((state & QUARANTINED) === 0) throw new Error(`frame at word ${word} is released but not quarantined`);
     const frameLg2 = state & STATE_SIZE;
-    this.#state[unit] = 0;
-    this.#quarantined--;
     if (this.#poison) this.words.fill(POISON, word, word + wordsOf(frameLg2));
+    this.#books.open();
+    this.#state[unit] = 0;
+    this.#counters[QUARANTINED_FRAMES]--;
     this.#pushFree(word, frameLg2);
+    this.#books.close();
     this.observer?.released(word, frameLg2);
   }
 
   #pushFree(word: number, frameLg2: number): void {
-    this.#next[this.#unitOf(word)] = this.#free[frameLg2];
-    this.#free[frameLg2] = word;
+    this.#next[this.#unitOf(word)] = this.#counters[FREE + frameLg2];
+    this.#counters[FREE + frameLg2] = word;
+  }
+
+  /** The first free frame of a size, off its list, or NO_FRAME. */
+  #popFree(frameLg2: number): number {
+    const word = this.#counters[FREE + frameLg2];
+    if (word !== NO_FRAME) this.#counters[FREE + frameLg2] = this.#next[this.#unitOf(word)];
+    return word;
+  }
+
+  /** A frame that is in use from now on, with whatever is in it, or NO_FRAME. */
+  #take(frameLg2: number): number {
+    let word = this.#popFree(frameLg2);
+    if (word === NO_FRAME) word = this.#allocateFresh(frameLg2);
+    if (word === NO_FRAME) return NO_FRAME;
+    this.#state[this.#unitOf(word)] = LIVE | frameLg2;
+    this.#counters[LIVE_FRAMES]++;
+    return word;
   }
 
   /** Takes a frame nobody had before. What alignment skips goes on the free lists of the smaller sizes. */
@@ -240,28 +293,26 @@ export class TableMemory {
     // Alignment is of the physical address, of which the base is a part.
     const baseWords = (this.baseLow >>> 2) & (wordsOf(FRAME_LG2_MAX) - 1);
     const size = wordsOf(frameLg2);
-    let fresh = this.#fresh;
+    let fresh = this.#counters[FRESH];
     for (let lg2 = this.#unitLg2; lg2 < frameLg2; lg2++) {
       const step = wordsOf(lg2);
       if (((fresh + baseWords) & step) === 0) continue;
       if (fresh + step > this.words.length) return this.#split(frameLg2);
       this.#pushFree(fresh, lg2);
       fresh += step;
-      this.#fresh = fresh;
+      this.#counters[FRESH] = fresh;
     }
     if (fresh + size > this.words.length) return this.#split(frameLg2);
-    this.#fresh = fresh + size;
+    this.#counters[FRESH] = fresh + size;
     return fresh;
   }
 
   /** Halves the smallest free frame that is larger, when nothing fresh is left. */
   #split(frameLg2: number): number {
     for (let lg2 = frameLg2 + 1; lg2 <= FRAME_LG2_MAX; lg2++) {
-      const word = this.#free[lg2];
+      const word = this.#popFree(lg2);
       if (word === NO_FRAME) continue;
-      this.#free[lg2] = this.#next[this.#unitOf(word)];
       for (let half = lg2 - 1; half >= frameLg2; half--) this.#pushFree(word + wordsOf(half), half);
-      this.words.fill(0, word, word + wordsOf(frameLg2));
       return word;
     }
     return NO_FRAME;
@@ -271,6 +322,19 @@ export class TableMemory {
 /** 32-bit words of a frame. A shift, not a power: powers are doubles, and would make every index one. */
 function wordsOf(frameLg2: number): number {
   return 1 << (frameLg2 - 2);
+}
+
+function newBuffer(capacityBytes: number, isShared: boolean): ArrayBufferLike {
+  return isShared ? new SharedArrayBuffer(capacityBytes) : new ArrayBuffer(capacityBytes);
+}
+
+/** The byte of a window from which on frames may be allocated. */
+function firstAllocatable({ allocatableFromBytes }: TableMemoryWindow, capacityBytes: number): number {
+  const first = allocatableFromBytes ?? capacityBytes;
+  if (!Number.isInteger(first) || first < 0 || first > capacityBytes || first % 4096 !== 0) {
+    throw new PageTableError("INVALID_OPTION", "allocatableFromBytes: a multiple of 4096 inside the buffer");
+  }
+  return first;
 }
 
 /** A view of a buffer would be copied, not shared. */
