@@ -98,7 +98,7 @@ function addFuzz(add: Add, end: End): void {
 
 function addRepro(add: Add, end: End): void {
   add("repro", "Replay one failure, from its token or from a saved program.", [
-    "repro vtd-second-stage/3l:1:readme:0:2000:0738245b",
+    "repro vtd-second-stage/3l:2:readme:0:2000:694910be",
     "repro findings/i1-vtd-second-stage-49953ded.json --trace",
   ])
     .argument("<token-or-file>", "what a failure's replay line says, or a program's file")
