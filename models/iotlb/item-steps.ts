@@ -15,6 +15,8 @@ export interface Between extends Place {
 /** Two translations differ: `wider` where the address is the same and only the permissions grew. */
 export type Verdict = "same" | "other" | "wider";
 
+const ITEMS_AT_FIRST = 1 << 15;
+
 /** What a walk of an item's first address finds. */
 class Meaning {
   kind: ItemKindCode = ItemKind.empty;
@@ -26,11 +28,11 @@ class Meaning {
 export class ItemSteps {
   readonly #tables: LiveTables;
   /** Per item: the operation that touched it last, and its words before that. */
-  readonly #operation: Int32Array;
-  readonly #firstLow: Int32Array;
-  readonly #firstHigh: Int32Array;
+  #operation = new Int32Array(ITEMS_AT_FIRST);
+  #firstLow = new Int32Array(ITEMS_AT_FIRST);
+  #firstHigh = new Int32Array(ITEMS_AT_FIRST);
   /** The level of those words: the item's own, or that of the leaf that its table took the place of. */
-  readonly #firstLevel: Uint8Array;
+  #firstLevel = new Uint8Array(ITEMS_AT_FIRST);
   readonly #between: Between[] = [];
   readonly #a = new Meaning();
   readonly #b = new Meaning();
@@ -38,11 +40,6 @@ export class ItemSteps {
 
   constructor(tables: LiveTables) {
     this.#tables = tables;
-    const items = tables.words.length >> tables.itemWordsLg2;
-    this.#operation = new Int32Array(items);
-    this.#firstLow = new Int32Array(items);
-    this.#firstHigh = new Int32Array(items);
-    this.#firstLevel = new Uint8Array(items);
   }
 
   begin(): void {
@@ -69,10 +66,19 @@ export class ItemSteps {
   }
 
   #begins(index: number, level: number, low: number, high: number): void {
+    while (index >= this.#operation.length) this.#widen();
     this.#operation[index] = this.#now;
     this.#firstLevel[index] = level;
     this.#firstLow[index] = low;
     this.#firstHigh[index] = high;
+  }
+
+  /** Memories are large and used from their beginning: most items are never seen. */
+  #widen(): void {
+    this.#operation = wider(this.#operation, new Int32Array(this.#operation.length * 2));
+    this.#firstLow = wider(this.#firstLow, new Int32Array(this.#firstLow.length * 2));
+    this.#firstHigh = wider(this.#firstHigh, new Int32Array(this.#firstHigh.length * 2));
+    this.#firstLevel = wider(this.#firstLevel, new Uint8Array(this.#firstLevel.length * 2));
   }
 
   get between(): readonly Between[] {
@@ -155,6 +161,11 @@ export class ItemSteps {
   #targetOf(level: number, low: number, high: number): number {
     return this.#tables.kindOf(level, low, high) === ItemKind.table ? this.#tables.target : -1;
   }
+}
+
+function wider<Items extends Int32Array | Uint8Array>(items: Items, into: Items): Items {
+  into.set(items);
+  return into;
 }
 
 function verdictOf(a: Meaning, b: Meaning): Verdict {
