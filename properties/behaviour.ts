@@ -8,6 +8,8 @@ import { itemSizeLg2 } from "../reference/index.js";
 
 const READ_WRITE = 3;
 const MASK_32 = 0xffff_ffffn;
+const ALL = 1n << 64n;
+const SUPERSECTION_LG2 = 24;
 
 /** An empty domain of a configuration, with the hardware that walks its tables. */
 export class Example {
@@ -15,18 +17,21 @@ export class Example {
   readonly subject: PageTableSubject;
   /** The page sizes offered, smallest first. */
   readonly sizesLg2: readonly number[];
-  /** Input addresses from 0 up to here, the upper half of a sign-extended space left out. */
+  /** Input addresses from here up to `end`, the upper half of a sign-extended space left out. */
+  readonly start: bigint;
   readonly end: bigint;
   readonly #walker: Walker;
 
   constructor(configuration: Configuration) {
     this.configuration = configuration;
-    this.subject = new PageTableSubject(configuration, 1 << 23);
+    this.subject = new PageTableSubject(configuration);
     const { pageSizes } = this.subject.table;
     this.sizesLg2 = Array.from({ length: 64 }, (_, n) => n).filter(
       (n) => ((pageSizes >> BigInt(n)) & 1n) === 1n,
     );
-    this.end = 1n << BigInt(configuration.vaWidthLg2 - (configuration.signExtended ? 1 : 0));
+    const span = 1n << BigInt(configuration.vaWidthLg2 - (configuration.signExtended ? 1 : 0));
+    this.start = configuration.upperHalf === true ? ALL - span : 0n;
+    this.end = this.start + span;
     this.#walker = createWalker(configuration, this.subject.physical);
   }
 
@@ -41,6 +46,11 @@ export class Example {
   /** Bytes of the smallest page that may be used. */
   get pageBytes(): bigint {
     return 1n << BigInt(this.sizesLg2[0]);
+  }
+
+  /** Bytes from the first input address to the last. */
+  get span(): bigint {
+    return this.end - this.start;
   }
 
   /** What hardware makes of an address. */
@@ -77,23 +87,33 @@ export class Example {
 
   /** Whether a page of this size fits the input addresses at all. */
   fits(sizeLg2: number): boolean {
-    return 1n << BigInt(sizeLg2) <= this.end;
+    return 1n << BigInt(sizeLg2) <= this.span;
+  }
+
+  /** One past the last output address that pages of a size reach. */
+  outputEnd(sizeLg2: number): bigint {
+    const { format, mediatek, oaWidthLg2 } = this.configuration;
+    // From 2^32 on the short descriptor has supersections only.
+    const isNear = format === "arm-short" && mediatek !== true && sizeLg2 < SUPERSECTION_LG2;
+    return 1n << BigInt(isNear ? Math.min(oaWidthLg2, 32) : oaWidthLg2);
   }
 
   /** Output addresses at which a page of this size may begin: the first, one in the middle, the last. */
   outputsFor(sizeLg2: number): readonly bigint[] {
-    const { oaWidthLg2, encryptionBit } = this.configuration;
+    const { encryptionBit } = this.configuration;
     const size = 1n << BigInt(sizeLg2);
+    const reach = this.outputEnd(sizeLg2);
     const without = encryptionBit === undefined ? 0n : 1n << BigInt(encryptionBit);
-    const middle = (1n << BigInt(oaWidthLg2 - 1)) & ~without & ~(size - 1n);
-    const last = ((1n << BigInt(oaWidthLg2)) - size) & ~without;
+    const middle = (reach >> 1n) & ~without & ~(size - 1n);
+    const last = (reach - size) & ~without;
     return [0n, middle, last];
   }
 
   /** Input addresses at which a page of this size may begin: the first, one in the middle, the last. */
   inputsFor(sizeLg2: number): readonly bigint[] {
     const size = 1n << BigInt(sizeLg2);
-    return [...new Set([0n, ((this.end >> 1n) / size) * size, this.end - size])];
+    const middle = this.start + ((this.span >> 1n) / size) * size;
+    return [...new Set([this.start, middle, this.end - size])];
   }
 
   /** log2 of what one item of a level translates. */
