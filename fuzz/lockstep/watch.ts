@@ -1,18 +1,32 @@
 /** The oracles that judge every store and every invalidation, put over a subject's memory. */
 import { type Span, spanOf, TableWatch } from "../../models/iotlb/index.js";
 import { smallestFrameLg2 } from "./frames.js";
+import { createItemBits } from "./item-bits/index.js";
 import { markBitOf, type Subject } from "./subject.js";
 
-/** `all`: caches, every store, write-back. `none`: only the comparison after each operation. */
-export type Oracles = "all" | "none";
+/** `caches`: I9 and I10. `stores`: I12 and I19. `coherency`: I13. */
+export const oracleNames = ["caches", "stores", "coherency"] as const;
 
-export const oracleNames: readonly Oracles[] = ["all", "none"];
+export type OracleName = (typeof oracleNames)[number];
+
+const judges: Readonly<Record<OracleName, readonly Violation["invariant"][]>> = {
+  caches: ["I9", "I10"],
+  stores: ["I12", "I19"],
+  coherency: ["I13"],
+};
+
+/** Whether one of the oracles judges by this invariant. */
+export function judgesBy(oracles: readonly OracleName[], invariant: Violation["invariant"]): boolean {
+  return oracles.some((oracle) => judges[oracle].includes(invariant));
+}
 
 /** A watch over the subject's tables as they are now. The caller hangs it into the journal. */
 export function watchOf(subject: Subject): TableWatch {
   const { configuration } = subject;
+  const { markWord, markBit } = createItemBits(configuration);
   const watch = new TableWatch(configuration, subject, {
     markLow: markBitOf(configuration),
+    markHigh: markWord === 1 ? markBit : 0,
     smallestFrameLg2: smallestFrameLg2(configuration),
   });
   const { root, topLevel } = subject.hardwareRoot();
