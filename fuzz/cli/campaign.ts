@@ -4,7 +4,7 @@
  */
 import { Tinypool } from "tinypool";
 import { configurationName } from "../../models/index.js";
-import { type Finding, tokenOf } from "../lockstep/index.js";
+import { type Finding, type OracleName, tokenOf } from "../lockstep/index.js";
 import type { ShrunkFinding, UnitDone, UnitJob } from "./worker.js";
 
 export interface CampaignPlan {
@@ -16,6 +16,7 @@ export interface CampaignPlan {
   readonly milliseconds: number;
   readonly operationsPerUnit: number;
   readonly workers: number;
+  readonly oracles: readonly OracleName[];
 }
 
 /** What was done so far, and what came out. */
@@ -97,7 +98,7 @@ export class Campaign {
   }
 
   #nextJob(): (UnitJob & { readonly number: number }) | undefined {
-    const { configurations, operations, operationsPerUnit, seed } = this.#plan;
+    const { configurations, operations, operationsPerUnit, seed, oracles } = this.#plan;
     const number = this.#next;
     const left = (operations ?? Number.POSITIVE_INFINITY) - number * operationsPerUnit;
     if (left <= 0 || this.#signal.aborted) return undefined;
@@ -105,7 +106,7 @@ export class Campaign {
     this.#next++;
     const configuration = configurations[number % configurations.length];
     const unit = Math.floor(number / configurations.length);
-    return { number, configuration, seed, unit, operations: Math.min(left, operationsPerUnit) };
+    return { number, configuration, seed, unit, oracles, operations: Math.min(left, operationsPerUnit) };
   }
 
   #countInOrder(): void {

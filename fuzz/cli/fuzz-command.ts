@@ -3,7 +3,15 @@ import { randomBytes } from "node:crypto";
 import { availableParallelism } from "node:os";
 import pc from "picocolors";
 import { configurationName, type FormatName, operationToJson } from "../../models/index.js";
-import { canCreate, defaultUnitOperations, isSeed, saveCorpusFile, tokenOf } from "../lockstep/index.js";
+import {
+  canCreate,
+  defaultUnitOperations,
+  isSeed,
+  type OracleName,
+  oracleNames,
+  saveCorpusFile,
+  tokenOf,
+} from "../lockstep/index.js";
 import { Campaign, type CampaignTotals } from "./campaign.js";
 import { Progress } from "./progress.js";
 import { Exit, selectConfigurations, UsageError } from "./usage.js";
@@ -16,6 +24,7 @@ export interface FuzzOptions {
   readonly seconds?: number | undefined;
   readonly ops?: number | undefined;
   readonly workers?: number | undefined;
+  readonly oracles?: readonly OracleName[] | undefined;
   readonly out: string;
   readonly json?: true | undefined;
 }
@@ -38,6 +47,7 @@ export async function fuzzCommand(options: FuzzOptions): Promise<Exit> {
     milliseconds: (options.seconds ?? SECONDS) * 1000,
     operationsPerUnit: defaultUnitOperations,
     workers,
+    oracles: options.oracles ?? oracleNames,
   };
   const found = async ({ finding, report }: ShrunkFinding): Promise<void> => {
     const file = await saveCorpusFile(options.out, finding);

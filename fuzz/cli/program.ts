@@ -7,7 +7,7 @@ import pc from "picocolors";
 import type { ExhaustiveOptions } from "./exhaustive-command.js";
 import type { FuzzOptions } from "./fuzz-command.js";
 import type { ReproOptions } from "./repro-command.js";
-import { Exit, formats, seconds, UsageError, wholeNumber } from "./usage.js";
+import { Exit, formats, oracles, seconds, UsageError, wholeNumber } from "./usage.js";
 
 /** Runs one command line and gives its exit status. Everything that is wrong with the arguments is said here. */
 export async function runGenpt(args: readonly string[]): Promise<number> {
@@ -73,6 +73,7 @@ function addFuzz(add: Add, end: End): void {
       "fuzz --format amdv1 --seed nightly-17 --ops 1000000 --workers 4",
       "fuzz --format riscv64 riscv32 --ops 100000 --json",
       "fuzz --config x86-64/vtdfs-4l --seconds 10",
+      "fuzz --format armv8-stage1 --oracles caches stores --seconds 10",
     ],
   )
     .addOption(formatOption())
@@ -88,6 +89,12 @@ function addFuzz(add: Add, end: End): void {
       ).argParser(wholeNumber(1)),
     )
     .addOption(new Option("--workers <threads>", "threads; default: one per core").argParser(wholeNumber(1)))
+    .addOption(
+      new Option(
+        "--oracles <oracles...>",
+        "what judges every store and invalidation: caches, stores, coherency, all or none; default: all",
+      ).argParser(oracles),
+    )
     .option("--out <directory>", "where failures are saved", "findings")
     .option("--json", "one JSON object on stdout at the end, and no progress")
     .action(async (options: FuzzOptions) => {

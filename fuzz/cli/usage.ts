@@ -2,6 +2,7 @@
 import { InvalidArgumentError } from "commander";
 import type { Configuration, FormatName } from "../../models/index.js";
 import { configurationsOf, formatNames } from "../../models/index.js";
+import { type OracleName, oracleNames } from "../lockstep/index.js";
 
 /** The exit status of a command. */
 export const Exit = { clean: 0, finding: 1, usage: 2, internal: 3 } as const;
@@ -34,6 +35,15 @@ export function formats(text: string, others: readonly FormatName[] = []): reado
   const found = formatNames.find((name) => name === text);
   if (found !== undefined) return [...others, found];
   throw new InvalidArgumentError(`There are ${formatNames.join(", ")}, and all.`);
+}
+
+/** One more of the oracles that were asked for; `all` stands for every one, `none` for no other. */
+export function oracles(text: string, others: readonly OracleName[] = []): readonly OracleName[] {
+  if (text === "all") return oracleNames;
+  if (text === "none") return [];
+  const found = oracleNames.find((name) => name === text);
+  if (found !== undefined) return [...others, found];
+  throw new InvalidArgumentError(`There are ${oracleNames.join(", ")}, all and none.`);
 }
 
 /**

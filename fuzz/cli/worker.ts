@@ -1,6 +1,6 @@
 /** What a campaign's threads run. Requests and answers go between threads, so they are plain data. */
 import { findConfiguration } from "../../models/index.js";
-import { type Finding, report, runUnit, shrink } from "../lockstep/index.js";
+import { type Finding, type OracleName, report, runUnit, shrink } from "../lockstep/index.js";
 
 export interface UnitJob {
   /** Full name, `format/name`. */
@@ -9,6 +9,7 @@ export interface UnitJob {
   /** Units of one seed and configuration are numbered from 0. */
   readonly unit: number;
   readonly operations: number;
+  readonly oracles: readonly OracleName[];
 }
 
 export interface UnitDone {

@@ -4,19 +4,24 @@ import { Pointer, type Walker, WalkResult, type WalkResultCode } from "../../mod
 import type { Difference, Invariant } from "./invariants.js";
 import { joined } from "./words.js";
 
-/** Keeps the first difference; the checks that follow it are of no interest any more. */
+/** Keeps the first difference; of those that follow it only the invariants that they break. */
 export class Differences {
   first: Difference | undefined = undefined;
+  readonly #broken = new Set<Invariant>();
 
   add(invariant: Invariant, iova: bigint | undefined, sentence: string): void {
     this.first ??= { invariant, sentence, iova };
+    this.#broken.add(invariant);
   }
 
-  /** Gives the first difference and forgets it. */
+  /** Gives the first difference and forgets them all. */
   take(): Difference | undefined {
     const { first } = this;
+    if (first === undefined) return undefined;
+    const also = [...this.#broken].filter((invariant) => invariant !== first.invariant);
     this.first = undefined;
-    return first;
+    this.#broken.clear();
+    return also.length === 0 ? first : { ...first, also };
   }
 }
 

@@ -27,6 +27,8 @@ export type Invariant = keyof typeof invariants;
 /** One way in which implementation, reference and hardware disagree. */
 export interface Difference {
   readonly invariant: Invariant;
+  /** What else the same step broke. */
+  readonly also?: readonly Invariant[] | undefined;
   /** What differs, as a sentence. */
   readonly sentence: string;
   /** The input address around which to look. */

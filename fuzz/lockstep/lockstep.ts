@@ -3,7 +3,7 @@
  * them everything that it can have changed is compared.
  */
 import { Random, shapeOf } from "../../models/index.js";
-import type { TableWatch } from "../../models/iotlb/index.js";
+import type { TableWatch, Violation } from "../../models/iotlb/index.js";
 import type { Operation, Outcome, Range } from "../../models/operations.js";
 import { createWalker, explainWalk, type Walker } from "../../models/walkers/index.js";
 import { itemSizeLg2, levelOfSize, Reference, type Run } from "../../reference/index.js";
@@ -16,7 +16,7 @@ import { Prober } from "./probe.js";
 import { ReferenceView } from "./reference-view.js";
 import { createSubject, type HardwareRoot, type Subject } from "./subject.js";
 import { sweep } from "./sweep.js";
-import { type Oracles, pendingSpan, watchOf } from "./watch.js";
+import { judgesBy, type OracleName, oracleNames, pendingSpan, watchOf } from "./watch.js";
 import { highWord, lowWord } from "./words.js";
 
 /** A full sweep comes every so many operations. */
@@ -38,8 +38,8 @@ export interface LockstepOptions {
   readonly seed?: string | undefined;
   /** A full sweep every so many operations; default 1000. */
   readonly sweepEvery?: number | undefined;
-  /** What judges beside the comparison with the reference; default: everything. */
-  readonly oracles?: Oracles | undefined;
+  /** What judges every store and invalidation, beside the comparison with the reference; default: all. */
+  readonly oracles?: readonly OracleName[] | undefined;
 }
 
 export class Lockstep {
@@ -56,6 +56,7 @@ export class Lockstep {
   readonly #prober: Prober;
   readonly #random: Random;
   readonly #sweepEvery: number;
+  readonly #oracles: readonly OracleName[];
   readonly #watch: TableWatch | undefined;
   readonly #granule: bigint;
   /** By log2 of a leaf's size: log2 of what one item of its level covers. */
@@ -86,7 +87,8 @@ export class Lockstep {
     this.#root = subject.hardwareRoot();
     this.#setRoot(this.#root);
     this.#tables.update();
-    this.#watch = options.oracles === "none" ? undefined : watchOf(subject);
+    this.#oracles = options.oracles ?? oracleNames;
+    this.#watch = this.#oracles.length === 0 ? undefined : watchOf(subject);
     subject.journal.watch = this.#watch;
   }
 
@@ -123,6 +125,7 @@ export class Lockstep {
       const iova = "iova" in operation ? operation.iova : undefined;
       const invariant = error instanceof EndlessOperation ? "I17" : "I3";
       this.#differences.add(invariant, iova, `${operation.op} threw ${String(error)}`);
+      this.#addViolation(operation.op, this.#watch?.end(undefined));
     }
     return this.#differences.take();
   }
@@ -190,10 +193,13 @@ export class Lockstep {
     this.#checkGather(operation, given);
     this.#checkBound(operation, given, changedItems);
     this.#probeAround(operation, wanted);
-    if (violation !== undefined) {
-      this.#differences.add(violation.invariant, violation.iova, `${operation.op}: ${violation.sentence}`);
-    }
+    this.#addViolation(operation.op, violation);
     if (this.operations % this.#sweepEvery === 0) this.#differences.first ??= this.checkAll();
+  }
+
+  #addViolation(op: Operation["op"], violation: Violation | undefined): void {
+    if (violation === undefined || !judgesBy(this.#oracles, violation.invariant)) return;
+    this.#differences.add(violation.invariant, violation.iova, `${op}: ${violation.sentence}`);
   }
 
   #apply(operation: Operation): Outcome {

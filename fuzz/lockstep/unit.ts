@@ -8,6 +8,7 @@ import type { Finding, SubjectFactory } from "./finding.js";
 import type { Difference } from "./invariants.js";
 import { Lockstep } from "./lockstep.js";
 import { type MixName, mixOf, mixOfUnit } from "./mixes.js";
+import type { OracleName } from "./watch.js";
 
 /** How many operations a unit has that is not asked for another number. */
 export const defaultUnitOperations = 2000;
@@ -22,6 +23,8 @@ export interface UnitRequest {
   readonly operations?: number | undefined;
   /** Default: the mix that falls to the unit's number. */
   readonly mix?: MixName | undefined;
+  /** Default: all. A replay judges with all of them. */
+  readonly oracles?: readonly OracleName[] | undefined;
   /** What is judged; by default this project's implementation. */
   readonly subjectOf?: SubjectFactory | undefined;
 }
@@ -39,10 +42,10 @@ export interface UnitResult {
 
 /** Runs one unit; the same request gives the same result on every machine. */
 export function runUnit(request: UnitRequest): UnitResult {
-  const { configuration, seed, unit, mix, operations: count = defaultUnitOperations } = request;
+  const { configuration, seed, unit, mix, oracles, operations: count = defaultUnitOperations } = request;
   const draws = new SeededDraws(`${configurationName(configuration)}:${seed}:${unit}`);
   const subject = request.subjectOf?.(configuration);
-  const lockstep = new Lockstep(configuration, { subject, seed: `${seed}:${unit}` });
+  const lockstep = new Lockstep(configuration, { subject, seed: `${seed}:${unit}`, oracles });
   const { reference } = lockstep;
   const profile = profileFor(reference, mixOf(configuration, mix ?? mixOfUnit(unit)));
   const checksum = new Checksum();

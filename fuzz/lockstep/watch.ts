@@ -1,5 +1,5 @@
 /** The oracles that judge every store and every invalidation, put over a subject's memory. */
-import { type Span, spanOf, TableWatch } from "../../models/iotlb/index.js";
+import { type Span, spanOf, TableWatch, type Violation } from "../../models/iotlb/index.js";
 import { smallestFrameLg2 } from "./frames.js";
 import { createItemBits } from "./item-bits/index.js";
 import { markBitOf, type Subject } from "./subject.js";
