@@ -64,6 +64,8 @@ test("in an upper half addresses are drawn inside, at its ends, and just outside
   const inside = program.filter(({ iova }) => iova >= first);
   t.true(inside.length >= program.length * 0.95 && inside.length < program.length);
   t.true(program.some(({ iova }) => iova < first && iova >= first - 0x10000n));
+  const begins = program.filter((each) => each.op === "map" && each.iova < first);
+  t.true(begins.some((each) => "length" in each && each.iova + each.length > first));
   t.true(program.some(({ iova }) => iova === first));
   t.true(program.some(({ iova }) => iova === end - 1n));
   t.true(program.some(({ iova }) => iova === 0n));
