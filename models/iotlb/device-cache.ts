@@ -32,9 +32,12 @@ export interface StaleStep extends Span {
   readonly frames: readonly number[];
 }
 
+/** The end moves while the steps of one unmap come, page after page. */
+type GrowingStep = StaleStep & { lastLow: number; lastHigh: number };
+
 export class DeviceCache {
   readonly #languages: readonly InvalidationLanguage[];
-  #steps: StaleStep[] = [];
+  #steps: GrowingStep[] = [];
 
   constructor(languages: readonly InvalidationLanguage[] = ["range"]) {
     this.#languages = languages;
@@ -57,7 +60,8 @@ export class DeviceCache {
       const nextLow = (before.lastLow + 1) | 0;
       const nextHigh = nextLow === 0 ? (before.lastHigh + 1) | 0 : before.lastHigh;
       if (nextLow === firstLow && nextHigh === firstHigh) {
-        this.#steps[this.#steps.length - 1] = { ...before, lastLow, lastHigh };
+        before.lastLow = lastLow;
+        before.lastHigh = lastHigh;
         return;
       }
     }
@@ -83,7 +87,7 @@ export class DeviceCache {
   /** The hardware was told to forget the inclusive range, at the levels of the masks. */
   invalidated(span: Span, leafLevels: number, tableLevels: number): void {
     if (this.#steps.length === 0) return;
-    const kept: StaleStep[] = [];
+    const kept: GrowingStep[] = [];
     for (const step of this.#steps) {
       const isNamed = ((levelsFor(step, leafLevels, tableLevels) >> step.level) & 1) === 1;
       if (!isNamed) kept.push(step);
@@ -140,10 +144,10 @@ function forgets(language: InvalidationLanguage, step: StaleStep, span: Span): b
 }
 
 /** What stays of a step after a range: the step, or its parts at either side. Pointers go whole or not at all. */
-function remains(step: StaleStep, span: Span): readonly StaleStep[] {
+function remains(step: GrowingStep, span: Span): readonly GrowingStep[] {
   if (step.kind === "table" || !overlaps(step, span)) return [step];
   if (covers(span, step.firstLow, step.firstHigh, step.lastLow, step.lastHigh)) return [step];
-  const parts: StaleStep[] = [];
+  const parts: GrowingStep[] = [];
   if (isBelow(step.firstLow, step.firstHigh, span.firstLow, span.firstHigh)) {
     const lastLow = (span.firstLow - 1) | 0;
     const lastHigh = span.firstLow === 0 ? (span.firstHigh - 1) | 0 : span.firstHigh;

@@ -169,7 +169,8 @@ function wider<Items extends Int32Array | Uint8Array>(items: Items, into: Items)
 }
 
 function verdictOf(a: Meaning, b: Meaning): Verdict {
-  if (a.kind !== b.kind) return "other";
+  // A hole permits nothing.
+  if (a.kind !== b.kind) return a.kind === ItemKind.leaf && b.kind === ItemKind.empty ? "wider" : "other";
   if (a.kind !== ItemKind.leaf) return "same";
   if (a.oaLow !== b.oaLow || a.oaHigh !== b.oaHigh) return "other";
   if (a.rights === b.rights) return "same";
