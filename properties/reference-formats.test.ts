@@ -287,7 +287,7 @@ test("what a map linked into a root that is loaded at once is told, in one piece
   t.deepEqual(map(reference, GiB + MiB, 0n, PAGE).invalidated, []);
   t.deepEqual(map(reference, GiB - PAGE, 0n, PAGE, { prot: READ }).invalidated, [[0n, GiB - 1n]]);
   t.deepEqual(map(reference, 2n * GiB, 0n, 2n * GiB).invalidated, [[2n * GiB, 4n * GiB - 1n]]);
-  // Three-level tables with 64-bit roots are read as any other.
+  // Three-level tables with a root of 512 items have it read item by item.
   const pae = create("x86-pae", { vaWidthLg2: 39, topLevel: 2 });
   t.deepEqual(map(pae, GiB, 0n, PAGE).invalidated, []);
 });
