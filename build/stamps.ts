@@ -4,7 +4,7 @@ export interface Stamp {
   readonly name: string;
   /** The module of `impl/formats`. */
   readonly format: string;
-  readonly variant: "plain" | "observed";
+  readonly variant: "plain" | "observed" | "shared" | "stepped";
   /** Constants of the format that this stamp replaces. */
   readonly constants: Readonly<Record<string, string | number | boolean>>;
   /** Tiny stamps serve the project's own exhaustive runs and are not shipped. */
@@ -242,6 +242,7 @@ function shipped({ name, format, constants = {} }: Source): readonly Stamp[] {
   return [
     { name, format, variant: "plain", constants, shipped: true },
     { name, format, variant: "observed", constants, shipped: true },
+    { name, format, variant: "shared", constants, shipped: true },
   ];
 }
 

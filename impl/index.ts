@@ -60,4 +60,11 @@ export type {
   X86Pae32Options,
   X86PaeOptions,
 } from "./options.js";
-export type { DirtyOptions, Entry, ExistingTables, HardwareInfo, PageTable } from "./page-table.js";
+export type {
+  DirtyOptions,
+  Entry,
+  ExistingTables,
+  HardwareInfo,
+  PageTable,
+  SharedTables,
+} from "./page-table.js";

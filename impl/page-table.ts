@@ -14,6 +14,7 @@ import { Gather, GatherPolicy, type InvalidateWords } from "./memory/gather.js";
 import { NO_FRAME, type TableMemory } from "./memory/table-memory.js";
 import { type CommonOptions, domainSettings, type GatherPolicyName } from "./options.js";
 import { granuleLg2, modeOf, name, registersOf } from "./stamp/format.js";
+import { refreshTop, threads } from "./stamp/variant.js";
 import { fromWords, highOf, isUint64, lowOf, pair, toWords } from "./words.js";
 
 /** One leaf entry. */
@@ -46,6 +47,13 @@ export interface HardwareInfo {
 export interface ExistingTables {
   /** Physical address of the root table. */
   readonly root: bigint;
+  /** The cell in which threads that share the tables publish root and top level; `share` gives it. */
+  readonly top?: ArrayBufferLike | undefined;
+}
+
+/** Tables that threads share, as a message can carry it: made by `share`, taken by the format's `open`. */
+export interface SharedTables extends ExistingTables {
+  readonly top: ArrayBufferLike;
 }
 
 export interface DirtyOptions {
@@ -62,6 +70,8 @@ const POLICIES: Record<GatherPolicyName, GatherPolicy> = {
 };
 
 const ALL = 1n << 64n;
+
+const NOT_FOR_THREADS = "share: only tables of `genpt/shared`, in a memory made with `shared: true`";
 
 /**
  * A page table of one format. Addresses and lengths are unsigned 64-bit bigints; ranges must be kept disjoint
@@ -91,6 +101,12 @@ export class PageTable {
     const mapPolicy = this.#policy === GatherPolicy.Queued ? GatherPolicy.Range : this.#policy;
     this.#mapGather = new Gather(this.memory, this.#invalidation, mapPolicy);
     this.#ownGather = new Gather(this.memory, this.#invalidation, this.#policy);
+    if (threads) this.#domain.topCell = topCellOf(this.memory, existing);
+    else if (existing?.top !== undefined) throw new PageTableError("INVALID_OPTION", NOT_FOR_THREADS);
+    if (existing?.top !== undefined) {
+      this.#checkAlive();
+      return;
+    }
     const frameLg2 = Math.max(this.#domain.rootFrameLg2(topLevel), this.memory.smallestFrameLg2);
     const root =
       existing === undefined ? this.#domain.allocateFrame(frameLg2) : this.#rootAt(existing.root, frameLg2);
@@ -104,6 +120,7 @@ export class PageTable {
 
   /** The level of the root now. */
   get topLevel(): number {
+    refreshTop(this.#domain);
     return this.#domain.topLevel;
   }
 
@@ -132,6 +149,7 @@ export class PageTable {
   /** As `map`, but returns a status: `Status.OK`, or why it stopped. Wrong types still throw. */
   tryMap(iova: bigint, pa: bigint, lengthBytes: bigint, prot: number, pageSizes?: bigint): Status {
     const domain = this.#domain;
+    refreshTop(domain);
     if (domain.top < 0) throw new PageTableError("DESTROYED");
     if (!toWords(iova)) badArgument("iova", iova);
     const iovaLow = pair[0];
@@ -164,6 +182,7 @@ export class PageTable {
    */
   unmap(iova: bigint, lengthBytes: bigint, gather?: Gather): bigint {
     const domain = this.#domain;
+    refreshTop(domain);
     if (domain.top < 0) throw new PageTableError("DESTROYED");
     if (!toWords(iova)) badArgument("iova", iova);
     const firstLow = pair[0];
@@ -190,6 +209,7 @@ export class PageTable {
   /** The output address of one input address, or undefined where nothing is mapped. */
   lookup(iova: bigint): bigint | undefined {
     const domain = this.#domain;
+    refreshTop(domain);
     if (domain.top < 0) throw new PageTableError("DESTROYED");
     if (!toWords(iova)) badArgument("iova", iova);
     if (!lookup(domain, pair[0], pair[1])) return undefined;
@@ -286,6 +306,16 @@ export class PageTable {
     return { root, mode: modeOf(topLevel, vaWidthLg2), topLevel, registers: registersOf(tables) };
   }
 
+  /**
+   * What another thread needs to open these tables, with the same options, in the memory that it attached to.
+   * @throws PageTableError INVALID_ARGUMENT where the table is not one of `genpt/shared`.
+   */
+  share(): SharedTables {
+    this.#checkAlive();
+    if (!threads) throw new PageTableError("INVALID_ARGUMENT", NOT_FOR_THREADS);
+    return { root: this.memory.addressOf(this.#domain.rootWord), top: this.#domain.topCell.buffer };
+  }
+
   /** Frees every table. The hardware must have let go of them; the table cannot be used afterwards. */
   destroy(): void {
     this.#checkAlive();
@@ -314,6 +344,7 @@ export class PageTable {
   }
 
   #checkAlive(): void {
+    refreshTop(this.#domain);
     if (this.#domain.top < 0) throw new PageTableError("DESTROYED");
   }
 
@@ -321,6 +352,17 @@ export class PageTable {
     const code = statusCode(status);
     throw new PageTableError(code === "OK" ? "INVALID_ARGUMENT" : code, what, mappedBytes);
   }
+}
+
+/** The cell of the root and its level: that of tables that another thread shares, or a new one. */
+function topCellOf(memory: TableMemory, existing: ExistingTables | undefined): Int32Array {
+  if (!memory.isShared) throw new PageTableError("INVALID_OPTION", NOT_FOR_THREADS);
+  if (existing?.top === undefined) return new Int32Array(new SharedArrayBuffer(4)).fill(-1);
+  const { top } = existing;
+  if (Object.prototype.toString.call(top) !== "[object SharedArrayBuffer]" || top.byteLength !== 4) {
+    throw new PageTableError("INVALID_OPTION", "top: what `share` of a table gave");
+  }
+  return new Int32Array(top);
 }
 
 function entryOf(cursor: Cursor): Entry {

@@ -1,6 +1,7 @@
 /** Taking whole subtrees out of use. */
 import { EntryKind } from "../formats/format.js";
 import { itemWords, kindOf } from "../stamp/format.js";
+import { withdrawTop } from "../stamp/variant.js";
 import type { Domain } from "./domain.js";
 import { itemsPerTable, itemWordsLg2 } from "./geometry.js";
 import { clearItem, itemBytes } from "./items.js";
@@ -50,6 +51,6 @@ export function destroy(domain: Domain): void {
   domain.freedHead = -1;
   domain.freedTail = -1;
   domain.freedCount = 0;
-  domain.top = -1;
+  withdrawTop(domain);
   domain.memory.releaseList(head);
 }

@@ -13,7 +13,7 @@ import {
   tracksDirty,
   writable,
 } from "../stamp/format.js";
-import { enterTable } from "../stamp/variant.js";
+import { enterTable, loadItem } from "../stamp/variant.js";
 import type { Domain } from "./domain.js";
 import {
   below,
@@ -125,14 +125,16 @@ export class Cursor {
     let table = this.domain.rootWord;
     let indexMask = this.domain.topIndexMask;
     let item = itemOfPage(table, pageInLow, pageInHigh, level, indexMask);
-    let kind = kindOf(words[item], level);
+    let itemLow = loadItem(this.domain, words, item);
+    let kind = kindOf(itemLow, level);
     while (kind === EntryKind.Table) {
-      table = this.domain.tableOf(words[item]);
+      table = this.domain.tableOf(itemLow);
       enterTable(this.domain, table);
       level--;
       indexMask = itemMask;
       item = itemOfPage(table, pageInLow, pageInHigh, level, indexMask);
-      kind = kindOf(words[item], level);
+      itemLow = loadItem(this.domain, words, item);
+      kind = kindOf(itemLow, level);
     }
     const lg2 = levelLg2(level);
     if (kind === EntryKind.Empty) {
@@ -140,7 +142,7 @@ export class Cursor {
       this.#skipEmpty(item, table + (indexMask << itemWordsLg2), lg2);
       return false;
     }
-    const contiguousLg2 = contiguousLg2Of(words[item], itemWords === 2 ? words[item + 1] : 0, level);
+    const contiguousLg2 = contiguousLg2Of(itemLow, itemWords === 2 ? words[item + 1] : 0, level);
     this.level = level;
     this.sizeLg2 = lg2 + contiguousLg2;
     this.itemsWords = itemWords << contiguousLg2;

@@ -14,7 +14,7 @@ import {
   upperHalf,
   wideRoot,
 } from "../stamp/format.js";
-import { publishTop } from "../stamp/variant.js";
+import { publishTop, threads } from "../stamp/variant.js";
 import { levelLg2, tableWord, trailingZeros } from "./geometry.js";
 
 /** What an incoherent domain tells its owner: these bytes must reach memory before anything else is stored. */
@@ -45,6 +45,9 @@ export interface DomainSettings {
 
 /** Levels fit the low bits of a frame's word index, for frames are at least 32 bytes. */
 const LEVEL_MASK = 7;
+
+const NO_CELL: Int32Array = new Int32Array(0);
+const NO_PAIRS = new BigInt64Array(0);
 
 /**
  * One set of tables and what is decided about it. The operations are functions over it, one file each; what an
@@ -86,6 +89,9 @@ export class Domain {
 
   /** Root and top level in one cell: the root's word index, with the level in its low bits. */
   top = -1;
+  /** For threads: the cell in which `top` is published, and the table memory as items of 64 bits. */
+  topCell: Int32Array = NO_CELL;
+  readonly pairs: BigInt64Array;
   /** The address bits that the present top does not reach, where it can grow; else none. */
   beyondTopLow = 0;
   beyondTopHigh = 0;
@@ -127,6 +133,7 @@ export class Domain {
     this.settings = settings;
     this.memory = settings.memory;
     this.words = settings.memory.words;
+    this.pairs = threads ? new BigInt64Array(this.words.buffer) : NO_PAIRS;
     this.baseLow = settings.memory.baseLow;
     this.flags = settings.flags;
     this.encryptionHigh = settings.encryptionHigh;
@@ -166,14 +173,24 @@ export class Domain {
     this.strayHigh = lastOfWidthHigh(smallest);
   }
 
-  /** Makes a table the root, in one store. */
-  setTop(rootWord: number, level: number): void {
+  /** Makes a table the root, in one store. False: another thread did so before, and `top` is what that one made. */
+  setTop(rootWord: number, level: number): boolean {
+    this.#reachFrom(level);
+    return publishTop(this, rootWord | level);
+  }
+
+  /** Goes on with what another thread published. */
+  adoptTop(top: number): void {
+    this.top = top;
+    if (top >= 0) this.#reachFrom(top & LEVEL_MASK);
+  }
+
+  #reachFrom(level: number): void {
     const span = levelLg2(level + 1);
     this.topIndexMask = (1 << this.rootBitsLg2(level)) - 1;
     const grows = level < this.settings.topLevelLimit;
     this.beyondTopLow = grows ? ~lastOfWidthLow(span) : 0;
     this.beyondTopHigh = grows ? ~lastOfWidthHigh(span) : 0;
-    publishTop(this, rootWord | level);
   }
 
   /** log2 of the items that a root of this level uses. */

@@ -11,7 +11,15 @@ import { beyondTop } from "./lookup.js";
  * old top as its item 0, so that whoever reads root and level, which are one cell, sees the old pair or the new.
  */
 export function grow(domain: Domain, lastLow: number, lastHigh: number, level: number): Status {
-  if (!beyondTop(domain, lastLow, lastHigh) && level <= domain.topLevel) return Status.OK;
+  let status: Status = Status.OK;
+  while (status === Status.OK && (beyondTop(domain, lastLow, lastHigh) || level > domain.topLevel)) {
+    status = raise(domain, lastLow, lastHigh, level);
+  }
+  return status;
+}
+
+/** Raises the top, unless another thread does so at the same time: then it is as high as that one made it. */
+function raise(domain: Domain, lastLow: number, lastHigh: number, level: number): Status {
   const oldTop = domain.topLevel;
   let root = domain.rootWord;
   let top = oldTop;
@@ -25,7 +33,7 @@ export function grow(domain: Domain, lastLow: number, lastHigh: number, level: n
     linkTable(domain, domain.words, table, root, top);
     root = table;
   }
-  domain.setTop(root, top);
+  if (!domain.setTop(root, top)) giveBack(domain, root, top, oldTop);
   return Status.OK;
 }
 

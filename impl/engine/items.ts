@@ -1,13 +1,13 @@
 /** Storing items in the order that keeps every state in between harmless. */
 import { cleanMarkWord, itemWords, markedClean, tableItemHigh, tableItemLow } from "../stamp/format.js";
-import { storeWord } from "../stamp/variant.js";
+import { installItem, prepareWord, storeWord } from "../stamp/variant.js";
 import type { Domain } from "./domain.js";
 
 export const itemBytes = itemWords * 4;
 
 /** Empty → present: the word with the valid bit comes last. */
 export function storeItem(domain: Domain, words: Int32Array, item: number, low: number, high: number): void {
-  if (itemWords === 2) storeWord(domain, words, (item + 1) | 0, high);
+  if (itemWords === 2) prepareWord(domain, words, (item + 1) | 0, high);
   storeWord(domain, words, item, low);
 }
 
@@ -17,19 +17,21 @@ export function clearItem(domain: Domain, words: Int32Array, item: number): void
   if (itemWords === 2) storeWord(domain, words, item + 1, 0);
 }
 
-/** Makes an empty item point to a table. */
+/** Makes an empty item point to a table. False: another thread filled it before. */
 export function linkTable(
   domain: Domain,
   words: Int32Array,
   item: number,
   table: number,
   level: number,
-): void {
+): boolean {
   const addressLow = domain.memory.addressLow(table);
   const addressHigh = domain.memory.addressHigh(table);
   const low = tableItemLow(addressLow, addressHigh, level, domain.tableLowBits);
-  storeItem(domain, words, item, low, tableItemHigh(addressLow, addressHigh, domain.tableHighBits));
+  const high = tableItemHigh(addressLow, addressHigh, domain.tableHighBits);
+  if (!installItem(domain, words, item, low, high)) return false;
   if (domain.cleaner !== undefined) cleanTableItem(domain, words, item);
+  return true;
 }
 
 /** Cleans a table item to memory and says so in the item, for whoever meets it next. */

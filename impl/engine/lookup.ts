@@ -9,7 +9,7 @@ import {
   oaLow,
   upperHalf,
 } from "../stamp/format.js";
-import { enterTable } from "../stamp/variant.js";
+import { enterTable, loadItem } from "../stamp/variant.js";
 import type { Domain } from "./domain.js";
 import {
   itemMask,
@@ -41,13 +41,13 @@ export function lookup(domain: Domain, low: number, high: number): boolean {
   const pageInHigh = pageHigh(high);
   let level = domain.topLevel;
   let item = itemOfPage(domain.rootWord, pageInLow, pageInHigh, level, domain.topIndexMask);
-  let itemLow = words[item];
+  let itemLow = loadItem(domain, words, item);
   while (level > 0 && isTable(itemLow, level)) {
     level--;
     const table = tableWord(itemLow, baseLow);
     enterTable(domain, table);
     item = itemOfPage(table, pageInLow, pageInHigh, level, itemMask);
-    itemLow = words[item];
+    itemLow = loadItem(domain, words, item);
   }
   if (isEmpty(itemLow)) return false;
   const itemHigh = itemWords === 2 ? words[item + 1] : 0;

@@ -23,12 +23,13 @@ import {
   kindOf,
   leafHigh,
   leafLow,
+  markedClean,
   pageReachLg2,
   rootIsLoaded,
   tableBitsLg2,
   wideRoot,
 } from "../stamp/format.js";
-import { enterTable } from "../stamp/variant.js";
+import { enterTable, loadItem, threads } from "../stamp/variant.js";
 import type { Domain } from "./domain.js";
 import {
   itemMask,
@@ -216,7 +217,7 @@ function descend(domain: Domain, pageInLow: number, pageInHigh: number, level: n
   let indexMask = domain.topIndexMask;
   for (; at > level; at--) {
     const item = itemOfPage(table, pageInLow, pageInHigh, at, indexMask);
-    const itemLow = words[item];
+    const itemLow = loadItem(domain, words, item);
     indexMask = itemMask;
     if (!isTable(itemLow, at)) {
       table = makeTable(domain, item, at);
@@ -224,12 +225,22 @@ function descend(domain: Domain, pageInLow: number, pageInHigh: number, level: n
     } else {
       table = tableWord(itemLow, baseLow);
       enterTable(domain, table);
-      if (incoherent && domain.cleaner !== undefined && !isMarkedClean(words[item + cleanMarkWord])) {
-        cleanTableItem(domain, words, item);
-      }
+      if (incoherent && domain.cleaner !== undefined) cleanAnothers(domain, words, item);
+      if (threads && rootIsLoaded && at === domain.topLevel) noteLinked(domain, item);
     }
   }
   return table;
+}
+
+/** Cleans a table item, unless it says that it is clean. Where no item can say so, another thread may be about to. */
+function cleanAnothers(domain: Domain, words: Int32Array, item: number): void {
+  const isUnknown = threads && markedClean(0) === 0;
+  if (isUnknown || !isMarkedClean(words[item + cleanMarkWord])) cleanTableItem(domain, words, item);
+}
+
+/** Remembers that the hardware must be told of a root's item, whether this map or another thread's linked it. */
+function noteLinked(domain: Domain, item: number): void {
+  domain.linkedItems |= 1 << ((item - domain.rootWord) >> itemWordsLg2);
 }
 
 /** A new table at an item that is not one. */
@@ -244,9 +255,17 @@ function makeTable(domain: Domain, item: number, level: number): number {
     domain.refusal = Status.OUT_OF_MEMORY;
     return NO_FRAME;
   }
-  linkTable(domain, words, item, table, level);
-  if (rootIsLoaded && level === domain.topLevel) {
-    domain.linkedItems |= 1 << ((item - domain.rootWord) >> itemWordsLg2);
-  }
-  return table;
+  const isLinked = linkTable(domain, words, item, table, level);
+  if (rootIsLoaded && level === domain.topLevel) noteLinked(domain, item);
+  return isLinked ? table : tableOfAnother(domain, item, level, table);
+}
+
+/** Another thread filled the item first. The table that this one made goes back: nobody has seen it. */
+function tableOfAnother(domain: Domain, item: number, level: number, unused: number): number {
+  domain.memory.quarantine(unused, NO_FRAME);
+  domain.memory.releaseList(unused);
+  const itemLow = loadItem(domain, domain.words, item);
+  if (!isTable(itemLow, level)) return makeTable(domain, item, level);
+  if (incoherent && domain.cleaner !== undefined) cleanAnothers(domain, domain.words, item);
+  return domain.tableOf(itemLow);
 }

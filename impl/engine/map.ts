@@ -128,7 +128,8 @@ function requestStatus(
   if ((strayLow | strayHigh) !== 0) return Status.MISALIGNED;
   const paLastLow = (paLow + beforeLow) | 0;
   const paLastHigh = (paHigh + beforeHigh + (paLastLow >>> 0 < paLow >>> 0 ? 1 : 0)) | 0;
-  if (pageReachLg2 < 64 && !reachesFar(domain, iovaLow, paLow, paHigh, paLastLow, paLastHigh)) {
+  const hasFar = pageReachLg2 < 64 && domain.settings.oaWidthLg2 > pageReachLg2;
+  if (hasFar && !reachesFar(domain, iovaLow, paLow, paHigh, paLastLow, paLastHigh)) {
     return Status.MISALIGNED;
   }
   const inside = domain.inputRangeStatus(iovaLow, iovaHigh, lastLow, lastHigh);

@@ -16,7 +16,7 @@ import {
   plainLeafBits,
   plainLeafMask,
 } from "../stamp/format.js";
-import { clearItems, enterTable } from "../stamp/variant.js";
+import { clearItems, enterTable, loadItem } from "../stamp/variant.js";
 import type { Domain } from "./domain.js";
 import {
   below,
@@ -122,9 +122,11 @@ function seek(domain: Domain, words: Int32Array, low: number, high: number): num
   let level = domain.topLevel | 0;
   let table = domain.rootWord;
   let item = itemOfPage(table, pageInLow, pageInHigh, level, domain.topIndexMask);
-  while (level > 0 && isTable(words[item], level)) {
+  while (level > 0) {
+    const itemLow = loadItem(domain, words, item);
+    if (!isTable(itemLow, level)) break;
     path[level] = item;
-    table = tableWord(words[item], baseLow);
+    table = tableWord(itemLow, baseLow);
     enterTable(domain, table);
     level--;
     item = itemOfPage(table, pageInLow, pageInHigh, level, itemMask);

@@ -1,5 +1,8 @@
 /** The observed variant: every store is one event, so that caches and walkers can be checked between any two. */
+import { itemWords } from "../../stamp/format.js";
 import type { Domain } from "../domain.js";
+
+export const threads = false;
 
 /** No operation may walk a table that was freed. */
 export function enterTable(domain: Domain, table: number): void {
@@ -11,6 +14,10 @@ export function enterTable(domain: Domain, table: number): void {
   }
 }
 
+export function loadItem(_domain: Domain, words: Int32Array, item: number): number {
+  return words[item];
+}
+
 export function storeWord(domain: Domain, words: Int32Array, word: number, value: number): void {
   if (!Number.isInteger(word) || word < 0 || word >= words.length || (value | 0) !== value) {
     throw new Error(`a store of ${value} at word ${word} is not one of table memory`);
@@ -20,10 +27,33 @@ export function storeWord(domain: Domain, words: Int32Array, word: number, value
   domain.memory.observer?.stored(word, oldValue, value);
 }
 
-export function publishTop(domain: Domain, top: number): void {
+export function prepareWord(domain: Domain, words: Int32Array, word: number, value: number): void {
+  storeWord(domain, words, word, value);
+}
+
+export function installItem(
+  domain: Domain,
+  words: Int32Array,
+  item: number,
+  low: number,
+  high: number,
+): boolean {
+  if (itemWords === 2) storeWord(domain, words, item + 1, high);
+  storeWord(domain, words, item, low);
+  return true;
+}
+
+export function publishTop(domain: Domain, top: number): boolean {
   const oldTop = domain.top;
   domain.top = top;
   domain.memory.observer?.published(oldTop, top);
+  return true;
+}
+
+export function refreshTop(_domain: Domain): void {}
+
+export function withdrawTop(domain: Domain): void {
+  domain.top = -1;
 }
 
 /** Present → empty for a run of items: in each, the low word, which has the valid bit, goes first. */

@@ -1,16 +1,52 @@
 /** The plain variant: a store is a store. */
+import { itemWords } from "../../stamp/format.js";
 import type { Domain } from "../domain.js";
+
+/** Whether other threads may work on the same tables. */
+export const threads = false;
 
 /** Called with every table that an operation enters. */
 export function enterTable(_domain: Domain, _table: number): void {}
+
+/** The low word of an item that may point to a table. */
+export function loadItem(_domain: Domain, words: Int32Array, item: number): number {
+  return words[item];
+}
 
 export function storeWord(_domain: Domain, words: Int32Array, word: number, value: number): void {
   words[word] = value;
 }
 
-/** Publishes root and level, which are one cell (see `Domain.top`). */
-export function publishTop(domain: Domain, top: number): void {
+/** A store that nobody looks at before the `storeWord` that follows. */
+export function prepareWord(_domain: Domain, words: Int32Array, word: number, value: number): void {
+  words[word] = value;
+}
+
+/** Makes an empty item point to a table. False: another thread filled it before. */
+export function installItem(
+  _domain: Domain,
+  words: Int32Array,
+  item: number,
+  low: number,
+  high: number,
+): boolean {
+  if (itemWords === 2) words[item + 1] = high;
+  words[item] = low;
+  return true;
+}
+
+/** Publishes root and level, which are one cell (see `Domain.top`). False: another thread published before. */
+export function publishTop(domain: Domain, top: number): boolean {
   domain.top = top;
+  return true;
+}
+
+/** Called before every operation: learns of what other threads published. */
+export function refreshTop(_domain: Domain): void {}
+
+/** No operation finds tables here from now on. */
+export function withdrawTop(domain: Domain): void {
+  domain.top = -1;
 }
 
 /** From so many words on, the array's own fill is faster than a loop. */
