@@ -14,14 +14,35 @@ import type { Stamp } from "./stamps.js";
 /** Modules with an identity that all stamps share: their classes meet across formats. */
 const SHARED = /\/impl\/(errors|memory\/[a-z-]+)\.js$/;
 
+/** A stamp of a source that is not quite ours (see `mutant-stamp.ts`). */
+export interface Variation {
+  /** Where the stamp goes. */
+  readonly file: string;
+  /** What is bundled in place of `impl/stamp/stamp.js`, as a module that stands in `impl`. */
+  readonly entry: string;
+  /** Modules with an identity that all stamps share. */
+  readonly shared: RegExp;
+  /** The text of a module in place of its own. */
+  textOf(path: string, text: string): string;
+}
+
 /** Objects that only name numbers: the numbers are folded in. */
 const CODES = ["Status", "EntryKind", "Prot", "GatherPolicy"];
 
 /** Writes `<dist>/impl/stamps/<name>.<variant>.stamp.js` and its source map. */
 export async function writeStamp(dist: string, stamp: Stamp): Promise<void> {
-  const impl = join(dist, "impl");
-  const file = join(impl, "stamps", `${stamp.name}.${stamp.variant}.stamp.js`);
-  const bundled = await bundle(impl, file, stamp);
+  await writeVariation(dist, stamp, {
+    file: join(dist, "impl/stamps", `${stamp.name}.${stamp.variant}.stamp.js`),
+    entry: 'export * from "./stamp/stamp.js";',
+    shared: SHARED,
+    textOf: (_, text) => text,
+  });
+}
+
+/** Writes a stamp of a varied source, and its source map. */
+export async function writeVariation(dist: string, stamp: Stamp, variation: Variation): Promise<void> {
+  const { file } = variation;
+  const bundled = await bundle(join(dist, "impl"), stamp, variation);
   const folded = await transform(withConst(bundled), { loader: "js", sourcemap: true, sourcefile: file });
   const header = `// ${stamp.name}, ${stamp.variant}: stamped from impl/; change the source, not this file.`;
   const map = JSON.parse(folded.map);
@@ -31,11 +52,11 @@ export async function writeStamp(dist: string, stamp: Stamp): Promise<void> {
   await writeFile(`${file}.map`, JSON.stringify(map));
 }
 
-async function bundle(impl: string, outfile: string, stamp: Stamp): Promise<string> {
-  const constants = { ...(await literalConstants(impl, stamp)), ...(await codes(impl)) };
+async function bundle(impl: string, stamp: Stamp, variation: Variation): Promise<string> {
+  const constants = { ...(await literalConstants(impl, stamp, variation)), ...(await codes(impl)) };
   const result = await build({
-    entryPoints: [join(impl, "stamp/stamp.js")],
-    outfile,
+    stdin: { contents: variation.entry, resolveDir: impl, loader: "js" },
+    outfile: variation.file,
     write: false,
     bundle: true,
     format: "esm",
@@ -45,7 +66,7 @@ async function bundle(impl: string, outfile: string, stamp: Stamp): Promise<stri
     logLevel: "warning",
     minifySyntax: true,
     define: constants,
-    plugins: [stampPlugin(impl, stamp, [...Object.keys(constants), ...CODES])],
+    plugins: [stampPlugin(impl, stamp, variation, [...Object.keys(constants), ...CODES])],
   });
   return result.outputFiles[0].text;
 }
@@ -63,32 +84,35 @@ function withConst(source: string): string {
     );
 }
 
-function stampPlugin(impl: string, stamp: Stamp, folded: readonly string[]): Plugin {
+function stampPlugin(impl: string, stamp: Stamp, variation: Variation, folded: readonly string[]): Plugin {
   const format = join(impl, "formats", `${stamp.format}.js`);
   const variant = join(impl, "engine/variants", `${stamp.variant}.js`);
   return {
     name: "stamp",
     setup(builder) {
-      builder.onResolve({ filter: /^\.{1,2}\// }, ({ path, importer }) => {
-        if (importer === "") return undefined;
-        const target = join(dirname(importer), path);
+      builder.onResolve({ filter: /^\.{1,2}\// }, ({ path, resolveDir }) => {
+        const target = join(resolveDir, path);
         if (target === join(impl, "stamp/format.js")) return { path: format };
         if (target === join(impl, "stamp/variant.js")) return { path: variant };
-        if (SHARED.test(target)) {
-          return { path: `../${relative(impl, target).replaceAll("\\", "/")}`, external: true };
+        if (variation.shared.test(target)) {
+          const from = relative(dirname(variation.file), target).replaceAll("\\", "/");
+          return { path: from, external: true };
         }
         return undefined;
       });
-      builder.onLoad({ filter: /\/formats\/[^/]+\.js$/ }, async ({ path }) => {
-        const source = await readFile(path, "utf8");
+      builder.onLoad({ filter: /\/impl\/.+\.js$/ }, async ({ path }) => {
+        const source = variation.textOf(path, await readFile(path, "utf8"));
         const own = path === format ? withConstants(source, stamp) : source;
-        return { contents: withoutImports(own, CODES), loader: "js" };
-      });
-      builder.onLoad({ filter: /\/impl\/(engine\/[^/]+|options|page-table)\.js$/ }, async ({ path }) => {
-        return { contents: withoutImports(await readFile(path, "utf8"), folded), loader: "js" };
+        return { contents: withoutImports(own, namesFoldedInto(path, folded)), loader: "js" };
       });
     },
   };
+}
+
+/** Which names a module gets as values: all of them in the engine, numbers alone in what the engine is made of. */
+function namesFoldedInto(path: string, folded: readonly string[]): readonly string[] {
+  if (/\/formats\/[^/]+\.js$/.test(path)) return CODES;
+  return /\/impl\/(engine\/[^/]+|options|page-table)\.js$/.test(path) ? folded : [];
 }
 
 /** Replaces the initial values of exported constants; each must be there exactly once. */
@@ -106,8 +130,13 @@ function withConstants(source: string, stamp: Stamp): string {
 }
 
 /** The format's constants that are numbers, strings or booleans, as source text, for folding into the engine. */
-async function literalConstants(impl: string, stamp: Stamp): Promise<Record<string, string>> {
-  const source = withConstants(await readFile(join(impl, "formats", `${stamp.format}.js`), "utf8"), stamp);
+async function literalConstants(
+  impl: string,
+  stamp: Stamp,
+  variation: Variation,
+): Promise<Record<string, string>> {
+  const path = join(impl, "formats", `${stamp.format}.js`);
+  const source = withConstants(variation.textOf(path, await readFile(path, "utf8")), stamp);
   const constants: Record<string, string> = {};
   for (const [, name, value] of source.matchAll(/^export const (\w+) = (-?\d+|true|false|"[^"]*");$/gm)) {
     if (name !== "name") constants[name] = value;

@@ -1,10 +1,28 @@
 /** From a configuration to the options of the implementation's entry, and to the entry. */
-import type { CommonOptions, FormatEntry, PageTable, TableMemory } from "../../impl/index.js";
+import {
+  type CommonOptions,
+  type FormatEntry,
+  type PageTable,
+  TableMemory,
+  type TableMemoryOptions,
+} from "../../impl/index.js";
 import { observed } from "../../impl/observed.js";
 import type { Configuration, FormatName } from "../../models/configuration.js";
 import type { Journal } from "./journal.js";
 import { stampName } from "./stamp-name.js";
 import { tinyObserved } from "./tiny-stamps.js";
+
+/** What a subject is made of: the memory, and the entry that makes a configuration's table. */
+export interface Implementation {
+  createMemory(options: TableMemoryOptions): TableMemory;
+  entryOf(configuration: Configuration): FormatEntry<CommonOptions>;
+}
+
+/** This project's observed stamps. */
+export const implementation: Implementation = {
+  createMemory: (options) => new TableMemory(options),
+  entryOf,
+};
 
 const armStage1 = ["vaWidthLg2", "upperHalf", "nonSecure", "outerWriteBack", "incoherent"] as const;
 const armStage2 = ["vaWidthLg2", "eagerConcatenation", "forcedWriteBack", "incoherent"] as const;
@@ -35,7 +53,12 @@ const OPTIONS: Readonly<Record<FormatName, readonly (keyof Configuration)[]>> = 
 const entries: Readonly<Record<string, FormatEntry<CommonOptions>>> = observed;
 
 /** An empty table in the memory, whose invalidations and cleanings go to the journal. */
-export function createTable(configuration: Configuration, memory: TableMemory, journal: Journal): PageTable {
+export function createTable(
+  configuration: Configuration,
+  memory: TableMemory,
+  journal: Journal,
+  made: Implementation = implementation,
+): PageTable {
   const { oaWidthLg2, pageSizes, gather } = configuration;
   const common: CommonOptions = {
     memory,
@@ -46,7 +69,7 @@ export function createTable(configuration: Configuration, memory: TableMemory, j
   };
   const clean = (address: bigint, lengthBytes: number) =>
     journal.cleaned(Number(address - memory.base) >> 2, lengthBytes);
-  return entryOf(configuration).create({ ...common, ...ownOptions(configuration, clean) });
+  return made.entryOf(configuration).create({ ...common, ...ownOptions(configuration, clean) });
 }
 
 function ownOptions(

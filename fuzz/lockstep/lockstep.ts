@@ -194,7 +194,14 @@ export class Lockstep {
     this.#checkBound(operation, given, changedItems);
     this.#probeAround(operation, wanted);
     this.#addViolation(operation.op, violation);
+    if (operation.op === "map" && wanted.op === "map" && wanted.code !== "OK") this.#blameFailure();
     if (this.operations % this.#sweepEvery === 0) this.#differences.first ??= this.checkAll();
+  }
+
+  /** Whatever differs after a map that had to fail: it did not leave exactly its prefix. */
+  #blameFailure(): void {
+    const { first } = this.#differences;
+    if (first !== undefined) this.#differences.add("I4", first.iova, first.sentence);
   }
 
   #addViolation(op: Operation["op"], violation: Violation | undefined): void {

@@ -6,13 +6,13 @@ import {
   Status,
   type StatusCode,
   statusCode,
-  TableMemory,
+  type TableMemory,
 } from "../../impl/index.js";
 import type { Configuration } from "../../models/configuration.js";
 import { shapeOf } from "../../models/index.js";
 import type { Code, EntryFacts, Operation, Outcome, Range } from "../../models/operations.js";
 import type { PhysicalMemory } from "../../models/walkers/index.js";
-import { createTable } from "./create-table.js";
+import { createTable, type Implementation, implementation } from "./create-table.js";
 import { frameSizesLg2, smallestFrameLg2 } from "./frames.js";
 import { createItemBits } from "./item-bits/index.js";
 import { Journal } from "./journal.js";
@@ -107,17 +107,21 @@ export class PageTableSubject implements Subject {
   readonly #tracksDirty: boolean;
   readonly #fullBytes: number;
 
-  constructor(configuration: Configuration, capacityBytes = capacityFor(configuration, TABLES)) {
+  constructor(
+    configuration: Configuration,
+    capacityBytes = capacityFor(configuration, TABLES),
+    made: Implementation = implementation,
+  ) {
     const { tableBase: base, incoherent } = configuration;
     this.configuration = configuration;
     const smallest = { smallestFrameLg2: smallestFrameLg2(configuration) };
-    this.memory = new TableMemory({ base, capacityBytes, poison: true, ...smallest });
+    this.memory = made.createMemory({ base, capacityBytes, poison: true, ...smallest });
     this.base = this.memory.base;
     this.words = this.memory.words;
     this.physical = new WindowMemory(this.words, this.base);
     this.journal = new Journal(incoherent ? this.words.length : 0, createItemBits(configuration));
     this.memory.observer = this.journal;
-    this.table = createTable(configuration, this.memory, this.journal);
+    this.table = createTable(configuration, this.memory, this.journal, made);
     this.#gather = this.table.createGather();
     this.#tracksDirty = shapeOf(configuration).tracksDirty;
     const { table, root } = frameSizesLg2(configuration, configuration.topLevel);
