@@ -17,9 +17,10 @@ import {
   vtdSecondStage,
   x86_64,
 } from "../impl/index.js";
+import { observed } from "../impl/observed.js";
 import { configurations } from "../models/configurations.js";
+import { shapeOf } from "../models/shape.js";
 import { type Example, everyConfiguration } from "./behaviour.js";
-import { tracksDirty } from "./tracks-dirty.js";
 
 const READ = 1;
 const WRITE = 2;
@@ -59,7 +60,7 @@ function mapRefused(
   code: ErrorCode,
   [iova, pa, length, prot = READ_WRITE, pageSizes]: readonly [bigint, bigint, bigint, number?, bigint?],
 ): void {
-  const { table, memory, pageBytes } = example;
+  const { table, memory, pageBytes, start } = example;
   const before = [memory.liveFrames, table.topLevel, ...example.sizesOfEntries()];
   t.is(
     refused(t, code, () => table.map(iova, pa, length, prot, pageSizes)),
@@ -68,47 +69,55 @@ function mapRefused(
   t.is(table.tryMap(iova, pa, length, prot, pageSizes), Status[code]);
   t.is(table.mappedBytes, 0n);
   t.deepEqual([memory.liveFrames, table.topLevel, ...example.sizesOfEntries()], before);
-  table.map(0n, 0n, pageBytes, READ_WRITE);
-  t.is(example.translate(t, 0n), 0n);
-  t.is(table.unmap(0n, pageBytes), pageBytes);
+  table.map(start, 0n, pageBytes, READ_WRITE);
+  t.is(example.translate(t, start), 0n);
+  t.is(table.unmap(start, pageBytes), pageBytes);
 }
 
 everyConfiguration("a length of zero is refused; unmapping nothing removes nothing", (t, example) => {
-  const { table, pageBytes } = example;
-  mapRefused(t, example, "ZERO_LENGTH", [0n, 0n, 0n]);
-  mapRefused(t, example, "ZERO_LENGTH", [pageBytes, pageBytes, 0n]);
-  table.map(0n, 0n, pageBytes, READ_WRITE);
-  t.is(table.unmap(0n, 0n), 0n);
-  t.deepEqual([...table.entries(0n, 0n)], []);
-  t.is(example.translate(t, 0n), 0n);
+  const { table, pageBytes, start } = example;
+  mapRefused(t, example, "ZERO_LENGTH", [start, 0n, 0n]);
+  mapRefused(t, example, "ZERO_LENGTH", [start + pageBytes, pageBytes, 0n]);
+  table.map(start, 0n, pageBytes, READ_WRITE);
+  t.is(table.unmap(start, 0n), 0n);
+  t.deepEqual([...table.entries(start, 0n)], []);
+  t.is(example.translate(t, start), 0n);
 });
 
 everyConfiguration("what is not a multiple of the smallest page is refused", (t, example) => {
-  const { pageBytes, table, sizesLg2 } = example;
+  const { pageBytes, table, sizesLg2, start } = example;
   for (const stray of [1n, pageBytes >> 1n, pageBytes - 1n]) {
-    mapRefused(t, example, "MISALIGNED", [stray, 0n, pageBytes]);
-    mapRefused(t, example, "MISALIGNED", [0n, stray, pageBytes]);
-    mapRefused(t, example, "MISALIGNED", [0n, 0n, pageBytes + stray]);
+    mapRefused(t, example, "MISALIGNED", [start + stray, 0n, pageBytes]);
+    mapRefused(t, example, "MISALIGNED", [start, stray, pageBytes]);
+    mapRefused(t, example, "MISALIGNED", [start, 0n, pageBytes + stray]);
     // A map beyond the space is called misaligned first.
     mapRefused(t, example, "MISALIGNED", [example.end === END ? stray : example.end + stray, 0n, pageBytes]);
   }
   // So is what no size is left for, when the call narrows the sizes.
-  mapRefused(t, example, "MISALIGNED", [0n, 0n, pageBytes, READ_WRITE, 0n]);
+  mapRefused(t, example, "MISALIGNED", [start, 0n, pageBytes, READ_WRITE, 0n]);
   if (sizesLg2.length > 1) {
     const larger = 1n << BigInt(sizesLg2[1]);
-    mapRefused(t, example, "MISALIGNED", [0n, 0n, larger + pageBytes, READ_WRITE, larger]);
+    mapRefused(t, example, "MISALIGNED", [start, 0n, larger + pageBytes, READ_WRITE, larger]);
   }
-  table.map(0n, 0n, pageBytes, READ_WRITE);
-  t.is(table.unmap(1n, pageBytes), 0n, "an unmap that begins inside an entry");
-  t.is(table.unmap(0n, 1n), pageBytes, "an unmap that ends inside an entry");
+  table.map(start, 0n, pageBytes, READ_WRITE);
+  t.is(table.unmap(start + 1n, pageBytes), 0n, "an unmap that begins inside an entry");
+  t.is(table.unmap(start, 1n), pageBytes, "an unmap that ends inside an entry");
 });
 
 everyConfiguration("a range outside of the input addresses is refused, at either end", (t, example) => {
-  const { pageBytes, table, end } = example;
+  const { pageBytes, table, start, end } = example;
   const { vaWidthLg2, signExtended } = example.configuration;
   mapRefused(t, example, "WRAPS", [END - pageBytes, 0n, 2n * pageBytes]);
   t.is(table.unmap(END - pageBytes, 2n * pageBytes), 0n);
   if (vaWidthLg2 === 64) return;
+  if (start > 0n) {
+    mapRefused(t, example, "IOVA_OUT_OF_RANGE", [0n, 0n, pageBytes]);
+    mapRefused(t, example, "IOVA_OUT_OF_RANGE", [start - pageBytes, 0n, pageBytes]);
+    mapRefused(t, example, "IOVA_OUT_OF_RANGE", [start - pageBytes, 0n, 2n * pageBytes]);
+    t.is(table.unmap(start - pageBytes, pageBytes), 0n);
+    t.is(table.lookup(start - 1n), undefined);
+    return;
+  }
   mapRefused(t, example, "IOVA_OUT_OF_RANGE", [end, 0n, pageBytes]);
   mapRefused(t, example, "IOVA_OUT_OF_RANGE", [end - pageBytes, 0n, 2n * pageBytes]);
   t.is(table.unmap(end, pageBytes), 0n);
@@ -130,81 +139,84 @@ everyConfiguration("a range outside of the input addresses is refused, at either
 everyConfiguration(
   "no permission at all is refused, and so is none to write where all must be writeable",
   (t, example) => {
-    const { pageBytes } = example;
+    const { pageBytes, start } = example;
     for (const prot of [0, 4, 8, 16, 32, 60])
-      mapRefused(t, example, "NO_PERMISSION", [0n, 0n, pageBytes, prot]);
+      mapRefused(t, example, "NO_PERMISSION", [start, 0n, pageBytes, prot]);
     // It is the first thing that is asked.
-    mapRefused(t, example, "NO_PERMISSION", [1n, END - 1n, 0n, 0]);
+    mapRefused(t, example, "NO_PERMISSION", [start + 1n, END - 1n, 0n, 0]);
     if (example.configuration.forceWriteable) {
-      mapRefused(t, example, "READ_ONLY_REFUSED", [0n, 0n, pageBytes, READ]);
-      mapRefused(t, example, "READ_ONLY_REFUSED", [0n, 0n, 0n, READ]);
+      mapRefused(t, example, "READ_ONLY_REFUSED", [start, 0n, pageBytes, READ]);
+      mapRefused(t, example, "READ_ONLY_REFUSED", [start, 0n, 0n, READ]);
     } else {
-      example.table.map(0n, 0n, pageBytes, READ);
-      t.false(example.walk(0n).write);
-      example.table.unmap(0n, pageBytes);
+      example.table.map(start, 0n, pageBytes, READ);
+      // Where items hold no permissions, whatever is mapped can be written.
+      t.is(example.walk(start).write, example.configuration.noPermissions === true);
+      example.table.unmap(start, pageBytes);
     }
-    example.table.map(0n, 0n, pageBytes, WRITE);
-    t.true(example.walk(0n).write);
+    example.table.map(start, 0n, pageBytes, WRITE);
+    t.true(example.walk(start).write);
   },
 );
 
 everyConfiguration(
   "an output address that is too wide is refused, at its start and at its end",
   (t, example) => {
-    const { pageBytes } = example;
+    const { start, sizesLg2 } = example;
     const { oaWidthLg2, encryptionBit } = example.configuration;
     const beyond = 1n << BigInt(oaWidthLg2);
-    mapRefused(t, example, "PA_OUT_OF_RANGE", [0n, beyond, pageBytes]);
-    mapRefused(t, example, "PA_OUT_OF_RANGE", [0n, END - pageBytes, pageBytes]);
-    mapRefused(t, example, "PA_OUT_OF_RANGE", [0n, beyond - pageBytes, 2n * pageBytes]);
+    // The smallest page that reaches the last output address.
+    const lastLg2 = sizesLg2.find((lg2) => example.outputEnd(lg2) === beyond) ?? sizesLg2[0];
+    const pageBytes = 1n << BigInt(lastLg2);
+    mapRefused(t, example, "PA_OUT_OF_RANGE", [start, beyond, pageBytes]);
+    mapRefused(t, example, "PA_OUT_OF_RANGE", [start, END - pageBytes, pageBytes]);
+    mapRefused(t, example, "PA_OUT_OF_RANGE", [start, beyond - pageBytes, 2n * pageBytes]);
     if (encryptionBit === undefined) {
-      example.table.map(0n, beyond - pageBytes, pageBytes, READ_WRITE);
-      t.is(example.translate(t, pageBytes - 1n), beyond - 1n);
+      example.table.map(start, beyond - pageBytes, pageBytes, READ_WRITE);
+      t.is(example.translate(t, start + pageBytes - 1n), beyond - 1n);
       return;
     }
     const bit = 1n << BigInt(encryptionBit);
-    mapRefused(t, example, "PA_OUT_OF_RANGE", [0n, bit, pageBytes]);
-    mapRefused(t, example, "PA_OUT_OF_RANGE", [0n, bit - pageBytes, 2n * pageBytes]);
-    example.table.map(0n, bit - pageBytes, pageBytes, READ_WRITE);
-    t.is(example.translate(t, pageBytes - 1n), bit - 1n);
+    mapRefused(t, example, "PA_OUT_OF_RANGE", [start, bit, pageBytes]);
+    mapRefused(t, example, "PA_OUT_OF_RANGE", [start, bit - pageBytes, 2n * pageBytes]);
+    example.table.map(start, bit - pageBytes, pageBytes, READ_WRITE);
+    t.is(example.translate(t, start + pageBytes - 1n), bit - 1n);
   },
 );
 
 everyConfiguration("what is mapped already is refused, with the prefix that was mapped", (t, example) => {
-  const { pageBytes, table } = example;
-  table.map(2n * pageBytes, 0n, pageBytes, READ_WRITE, pageBytes);
-  const mapped = refused(t, "ADDRESS_IN_USE", () => table.map(0n, 0n, 4n * pageBytes, READ_WRITE, pageBytes));
-  t.is(mapped, 2n * pageBytes);
+  const { pageBytes, table, start } = example;
+  const third = start + 2n * pageBytes;
+  table.map(third, 0n, pageBytes, READ_WRITE, pageBytes);
+  const four = () => table.map(start, 0n, 4n * pageBytes, READ_WRITE, pageBytes);
+  t.is(refused(t, "ADDRESS_IN_USE", four), 2n * pageBytes);
   t.is(table.mappedBytes, 2n * pageBytes);
-  t.is(example.translate(t, pageBytes), pageBytes);
-  t.is(example.translate(t, 2n * pageBytes), 0n);
-  t.is(example.translate(t, 3n * pageBytes), undefined);
-  t.is(
-    refused(t, "ADDRESS_IN_USE", () => table.map(pageBytes, 0n, pageBytes, READ_WRITE)),
-    0n,
-  );
-  t.is(table.unmap(0n, 3n * pageBytes), 3n * pageBytes);
-  table.map(0n, 0n, 4n * pageBytes, READ_WRITE);
-  t.is(example.translate(t, 3n * pageBytes), 3n * pageBytes);
+  t.is(example.translate(t, start + pageBytes), pageBytes);
+  t.is(example.translate(t, third), 0n);
+  t.is(example.translate(t, third + pageBytes), undefined);
+  const again = () => table.map(start + pageBytes, 0n, pageBytes, READ_WRITE);
+  t.is(refused(t, "ADDRESS_IN_USE", again), 0n);
+  t.is(table.unmap(start, 3n * pageBytes), 3n * pageBytes);
+  table.map(start, 0n, 4n * pageBytes, READ_WRITE);
+  t.is(example.translate(t, third + pageBytes), 3n * pageBytes);
 });
 
 everyConfiguration(
   "an allocation that fails in mid-map leaves the prefix, and the same map goes on from there",
   (t, example) => {
-    const { pageBytes, table, memory, sizesLg2 } = example;
+    const { pageBytes, table, memory, sizesLg2, start } = example;
     const tableBytes =
       1n << BigInt(example.itemLg2(Math.floor((sizesLg2[0] - example.itemLg2(0)) / bitsOf(example)) + 1));
     // Else there is but one table of small pages.
-    t.true(2n * tableBytes <= example.end);
+    t.true(2n * tableBytes <= example.span);
     const frames = memory.liveFrames;
     memory.failNextAllocation(1);
     t.is(
-      refused(t, "OUT_OF_MEMORY", () => table.map(0n, 0n, pageBytes, READ_WRITE, pageBytes)),
+      refused(t, "OUT_OF_MEMORY", () => table.map(start, 0n, pageBytes, READ_WRITE, pageBytes)),
       0n,
     );
     t.is(memory.liveFrames, frames, "nothing was allocated");
-    const [iova, length] = [tableBytes - pageBytes, 2n * pageBytes];
-    table.map(0n, 0n, pageBytes, READ_WRITE, pageBytes);
+    const [iova, length] = [start + tableBytes - pageBytes, 2n * pageBytes];
+    table.map(start, 0n, pageBytes, READ_WRITE, pageBytes);
     memory.failNextAllocation(1);
     t.is(
       refused(t, "OUT_OF_MEMORY", () => table.map(iova, 0n, length, READ_WRITE, pageBytes)),
@@ -224,22 +236,26 @@ function bitsOf(example: Example): number {
   return example.itemLg2(1) - example.itemLg2(0);
 }
 
-const formats = [amdv1, amdv1Mock, x86_64, vtdSecondStage, riscv64, riscv32] as const;
+/** Every entry, as whoever tries what it takes sees it. */
+const formats: readonly FormatEntry<CommonOptions>[] = Object.values(observed);
+
+/** A memory that every format can reach, with frames of every size. */
+function newMemory(capacityBytes = 1 << 20): TableMemory {
+  return new TableMemory({ base: 1n << 20n, capacityBytes, smallestFrameLg2: 5 });
+}
 
 for (const format of formats) {
-  const create = (more: object = {}) => {
-    const memory = new TableMemory({ capacityBytes: 1 << 16 });
-    const entry: FormatEntry<CommonOptions> = format;
-    return { memory, table: entry.create({ memory, ...more }) };
+  const create = () => {
+    const memory = newMemory();
+    return { memory, table: format.create({ memory }) };
   };
 
   test(`${format.name}: a memory that is exhausted in mid-map ends it; what was mapped stays, and unmapping helps`, (t) => {
     const { memory, table } = create();
     const granule = 1n << BigInt(table.granuleLg2);
-    const frames = memory.capacityBytes / 4096;
-    const length = 1n << BigInt(table.granuleLg2 + 14);
+    // An item for each word of the memory, the root's frame included, is more than there is.
+    const length = granule * BigInt(memory.capacityBytes / 4);
     const mapped = refused(t, "OUT_OF_MEMORY", () => table.map(0n, 0n, length, READ_WRITE, granule));
-    t.is(memory.liveFrames, frames);
     t.true(mapped > 0n && mapped < length);
     t.is(table.lookup(mapped - 1n), mapped - 1n);
     t.is(table.lookup(mapped), undefined);
@@ -256,13 +272,17 @@ for (const format of formats) {
   });
 
   test(`${format.name}: a memory without a frame for the root makes no table`, (t) => {
-    const memory = new TableMemory({ capacityBytes: 4096 });
+    const memory = newMemory(1 << 16);
     memory.failNextAllocation(1);
-    const entry: FormatEntry<CommonOptions> = format;
-    refused(t, "OUT_OF_MEMORY", () => entry.create({ memory }));
+    refused(t, "OUT_OF_MEMORY", () => format.create({ memory }));
     t.is(memory.liveFrames, 0);
-    t.is(entry.create({ memory }).lookup(0n), undefined);
-    refused(t, "OUT_OF_MEMORY", () => entry.create({ memory }));
+    t.is(format.create({ memory }).lookup(0n), undefined);
+    // No root is smaller than 32 bytes.
+    const roots = memory.capacityBytes / 32;
+    const fill = () => {
+      for (let root = 0; root < roots; root++) format.create({ memory });
+    };
+    refused(t, "OUT_OF_MEMORY", fill);
   });
 
   test(`${format.name}: arguments of the wrong type or beyond 64 bits are refused, and change nothing`, (t) => {
@@ -331,7 +351,7 @@ for (const format of formats) {
   });
 
   test(`${format.name}: options that the format does not have, or of the wrong kind, are refused`, (t) => {
-    const memory = new TableMemory({ capacityBytes: 1 << 16 });
+    const memory = newMemory();
     const build = (options: unknown) => () => Reflect.apply(format.create, format, [options]);
     refused(t, "UNSUPPORTED_OPTION", build({ memory, colour: "green" }));
     refused(t, "UNSUPPORTED_OPTION", build({ memory, Memory: memory }));
@@ -405,9 +425,9 @@ test("a top level that does not exist, or cannot cover the input width, is refus
 everyConfiguration(
   "dirty state is refused where it is not tracked, where nothing is mapped and outside",
   (t, example) => {
-    const { table, pageBytes, end, configuration } = example;
+    const { table, pageBytes, start, end, configuration } = example;
     const none = () => {};
-    if (!tracksDirty(configuration)) {
+    if (!shapeOf(configuration).tracksDirty) {
       // Before any argument is looked at.
       for (const length of [0n, pageBytes, END]) {
         refused(t, "NOT_SUPPORTED", () => table.readAndClearDirty(0n, length, none));
@@ -415,19 +435,30 @@ everyConfiguration(
       refused(t, "NOT_SUPPORTED", () => table.setDirty(0n));
       return;
     }
-    refused(t, "NOT_MAPPED", () => table.setDirty(0n));
-    refused(t, "ZERO_LENGTH", () => table.readAndClearDirty(0n, 0n, none));
+    refused(t, "NOT_MAPPED", () => table.setDirty(start));
+    refused(t, "ZERO_LENGTH", () => table.readAndClearDirty(start, 0n, none));
     refused(t, "WRAPS", () => table.readAndClearDirty(END - pageBytes, 2n * pageBytes, none));
     if (end < END) {
       refused(t, "IOVA_OUT_OF_RANGE", () => table.setDirty(end));
       refused(t, "IOVA_OUT_OF_RANGE", () => table.readAndClearDirty(end, pageBytes, none));
       refused(t, "IOVA_OUT_OF_RANGE", () => table.readAndClearDirty(0n, end + pageBytes, none));
     }
-    table.map(0n, 0n, pageBytes, READ_WRITE);
-    table.setDirty(0n);
+    if (start > 0n) {
+      refused(t, "IOVA_OUT_OF_RANGE", () => table.setDirty(start - 1n));
+      refused(t, "IOVA_OUT_OF_RANGE", () => table.readAndClearDirty(start - pageBytes, 2n * pageBytes, none));
+    }
+    table.map(start, 0n, pageBytes, READ_WRITE);
+    table.setDirty(start);
     const dirty: bigint[] = [];
-    table.readAndClearDirty(0n, end, (first) => dirty.push(first));
-    t.deepEqual(dirty, [0n]);
+    table.readAndClearDirty(start, end - start, (first) => dirty.push(first));
+    t.deepEqual(dirty, [start]);
+    if (!shapeOf(configuration).mapsDirty) return;
+    // What may not be written has no dirty state: setting it is no error, and sets nothing.
+    table.unmap(start, pageBytes);
+    table.map(start, 0n, pageBytes, READ);
+    table.setDirty(start);
+    table.readAndClearDirty(start, pageBytes, (first) => dirty.push(first));
+    t.deepEqual(dirty, [start]);
   },
 );
 

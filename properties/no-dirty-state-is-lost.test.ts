@@ -1,9 +1,10 @@
 // I15
+import { shapeOf } from "../models/shape.js";
 import { everyConfiguration } from "./every-configuration.js";
 
 // What a device wrote is reported by the clear that follows, and by no second one.
 everyConfiguration("I15", "what devices wrote since the last clear is reported by the next one", {
-  only: ({ format }) => format.startsWith("amdv1") || format === "vtd-second-stage",
+  only: (configuration) => shapeOf(configuration).tracksDirty,
   mix: "dirty",
   operations: 120,
   *afterwards({ reference }) {

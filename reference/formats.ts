@@ -120,10 +120,10 @@ function lpae(stage: Stage) {
 }
 
 /** 64 KiB and 16 MiB are sixteen items. Supersections alone have PA[39:32]; MediaTek has PA[34:32] everywhere. */
-function short({ noPermissions, mediatek, tiny }: Configuration): Facts {
+function short({ noPermissions, mediatek, oaWidthLg2, tiny }: Configuration): Facts {
   const prot = noPermissions === true ? { impliedProt: READ | WRITE, keptProt: CACHE | MMIO } : stage1;
   const supersectionLg2 = tiny === undefined ? 24 : 12 + tiny.tableBitsLg2 + tiny.contiguousLg2;
-  const farSizeLg2 = mediatek === true ? undefined : supersectionLg2;
+  const farSizeLg2 = mediatek === true || oaWidthLg2 <= 32 ? undefined : supersectionLg2;
   return { ...plain, ...prot, leafLevelMax: 1, contiguousLg2: [4, 4], breakBeforeMake: true, farSizeLg2 };
 }
 

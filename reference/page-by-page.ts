@@ -158,8 +158,9 @@ export class PageByPage {
 
   /** The short descriptor reaches from 2^32 on with supersections: whether it would use another page there. */
   #needsLargerPages(iova: bigint, pa: bigint, length: bigint, sizes: bigint[]): boolean {
-    const { format, mediatek, tiny } = this.#configuration;
-    if (format !== "arm-short" || mediatek === true || pa + length <= 2n ** 32n) return false;
+    const { format, mediatek, oaWidthLg2, tiny } = this.#configuration;
+    if (format !== "arm-short" || mediatek === true || oaWidthLg2 <= 32) return false;
+    if (pa + length <= 2n ** 32n) return false;
     const supersection =
       tiny === undefined ? 2n ** 24n : this.#pageBytes << BigInt(tiny.tableBitsLg2 + tiny.contiguousLg2);
     for (let done = 0n; done < length; ) {
