@@ -108,7 +108,7 @@ function mali(name: string, vaWidthLg2: number, options: Options = {}): Configur
 export const maliConfigurations: readonly Configuration[] = [
   mali("ias33_oas40_noncoh", 33, { incoherent: true }),
   mali("ias39_oas40", 39, { tableBase: bases.straddling }),
-  mali("ias48_oas40", 48, { tableBase: bases.below48 }),
+  mali("ias48_oas40", 48, { tableBase: bases.below40 }),
 
   mali("ias41-nogaps", 41, { gather: "no-gaps", oaWidthLg2: 36 }),
   mali("ias48-queued-no2m", 48, { gather: "queued", pageSizes: allSizes & ~mib2, tableBase: bases.lowest }),

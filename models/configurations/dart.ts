@@ -31,7 +31,7 @@ export const dart1Configurations: readonly Configuration[] = [
   dart1("16k_ias32_oas36", 14, 32, { tableBase: bases.straddling16K }),
   dart1("16k_ias36_oas36", 14, 36, { tableBase: bases.lowest }),
 
-  dart1("4k-ias32-nogaps", 12, 32, { gather: "no-gaps", oaWidthLg2: 34 }),
+  dart1("4k-ias32-nogaps", 12, 32, { gather: "no-gaps", oaWidthLg2: 34, tableBase: bases.below34 }),
   dart1("4k-ias33-queued", 12, 33, { gather: "queued", tableBase: bases.lowest }),
 
   // One register, two, and three levels.
