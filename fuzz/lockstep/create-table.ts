@@ -59,6 +59,15 @@ export function createTable(
   journal: Journal,
   made: Implementation = implementation,
 ): PageTable {
+  return made.entryOf(configuration).create(optionsOf(configuration, memory, journal));
+}
+
+/** The options of the entry that is the configuration's. */
+export function optionsOf(
+  configuration: Configuration,
+  memory: TableMemory,
+  journal: Pick<Journal, "invalidated" | "cleaned">,
+): CommonOptions {
   const { oaWidthLg2, pageSizes, gather } = configuration;
   const common: CommonOptions = {
     memory,
@@ -69,7 +78,7 @@ export function createTable(
   };
   const clean = (address: bigint, lengthBytes: number) =>
     journal.cleaned(Number(address - memory.base) >> 2, lengthBytes);
-  return made.entryOf(configuration).create({ ...common, ...ownOptions(configuration, clean) });
+  return { ...common, ...ownOptions(configuration, clean) };
 }
 
 function ownOptions(

@@ -220,7 +220,7 @@ export class PageTableSubject implements Subject {
 }
 
 /** The memory that the walkers read: a window that may lie across a boundary of 4 GiB. */
-class WindowMemory implements PhysicalMemory {
+export class WindowMemory implements PhysicalMemory {
   readonly #words: Int32Array;
   readonly #bytes: number;
   readonly #baseLow: number;

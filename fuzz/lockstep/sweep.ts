@@ -21,7 +21,7 @@ export interface SweepCounts {
 }
 
 export function sweep(
-  subject: Subject,
+  subject: Pick<Subject, "configuration" | "isLive">,
   reference: Reference,
   view: ReferenceView,
   walker: Walker,
