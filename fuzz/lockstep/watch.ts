@@ -4,14 +4,14 @@ import { smallestFrameLg2 } from "./frames.js";
 import { createItemBits } from "./item-bits/index.js";
 import { markBitOf, type Subject } from "./subject.js";
 
-/** `caches`: I9 and I10. `stores`: I12 and I19. `coherency`: I13. */
+/** `caches`: I9 and I10. `stores`: I12, I16 and I19. `coherency`: I13. */
 export const oracleNames = ["caches", "stores", "coherency"] as const;
 
 export type OracleName = (typeof oracleNames)[number];
 
 const judges: Readonly<Record<OracleName, readonly Violation["invariant"][]>> = {
   caches: ["I9", "I10"],
-  stores: ["I12", "I19"],
+  stores: ["I12", "I16", "I19"],
   coherency: ["I13"],
 };
 

@@ -56,6 +56,8 @@ export function spoiledRange(draws: Draws, space: Space, { iova, length }: Addre
     case 1:
       return { iova: iova + misalignment(draws, smallestLg2), length };
     case 2:
+      // A granule is what deployed code has a short way for, which must ask whether the domain has such pages.
+      if (space.granuleLg2 < smallestLg2 && draws.below(2) === 0) return { iova, length: granule };
       return { iova, length: smallest(length + misalignment(draws, smallestLg2), lastAddress) };
     case 3:
       return { iova: invalidAddress(draws, space), length };

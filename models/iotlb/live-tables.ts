@@ -118,6 +118,17 @@ export class LiveTables {
     this.#enter(word, topLevel, low, Number(BigInt.asIntN(32, va >> 32n)), bits);
   }
 
+  /** Whether the first item of a table, or of those that it leads to, points to another one. */
+  leadsTo(word: number, level: number, other: number): boolean {
+    let table = word;
+    for (let at = level; at > 0 && table >= 0; at--) {
+      if (this.kindOf(at, this.words[table], this.highOf(table)) !== ItemKind.table) return false;
+      table = this.target;
+      if (table === other) return true;
+    }
+    return false;
+  }
+
   /** The last inspected words, of the item at a place, point to a table: it is reached, and so are those below it. */
   link(place: Place): void {
     const target = this.target;

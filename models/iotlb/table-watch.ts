@@ -18,7 +18,7 @@ import { ItemKind, type ItemKindCode, LiveTables, type Place, type TableWindow }
 import { covers, type Span, spanAround } from "./span.js";
 
 export interface Violation {
-  readonly invariant: "I9" | "I10" | "I12" | "I13" | "I19";
+  readonly invariant: "I9" | "I10" | "I12" | "I13" | "I16" | "I19";
   readonly sentence: string;
   readonly iova: bigint;
 }
@@ -51,6 +51,7 @@ export class TableWatch {
   readonly #storedItems: number[] = [];
   #violation: Violation | undefined = undefined;
   #pending: Span | undefined = undefined;
+  #root = -1;
 
   constructor(configuration: Configuration, window: TableWindow, options: WatchOptions = {}) {
     this.#tables = new LiveTables(configuration, window, options.smallestFrameLg2);
@@ -103,9 +104,13 @@ export class TableWatch {
     this.#changed(item, level, oldLow, isLow ? high : oldValue, low, high);
   }
 
-  /** Root and top level were published. */
+  /** Root and top level were published: at once, what the old root translated is reached from the new one. */
   published(rootWord: number, topLevel: number): void {
+    const old = this.#root;
+    this.#root = rootWord;
     this.#tables.enterRoot(rootWord, topLevel);
+    if (old < 0 || old === rootWord || this.#tables.leadsTo(rootWord, topLevel, old)) return;
+    this.#report("I16", 0, 0, "a root was published before its first item led to the old one");
   }
 
   allocated(word: number, frameLg2: number): void {
