@@ -359,6 +359,10 @@ const starts: readonly (readonly [ArmFormat["name"], number, number, boolean, nu
   ["armv8-stage2-16k", 40, 48, true, 1, 15],
   ["armv8-stage2-64k", 52, 52, false, 2, 10],
   ["armv8-stage2-64k", 46, 52, true, 1, 17],
+  // With so few output bits hardware has no level so high.
+  ["armv8-stage2-4k", 40, 36, false, 2, 10],
+  ["armv8-stage2-16k", 39, 32, false, 1, 14],
+  ["armv8-stage2-64k", 44, 42, false, 1, 15],
   ["armv8-stage2-64k", 33, 52, true, 0, 17],
   ["armv8-stage2-4k-lpa2", 52, 52, true, 3, 13],
   ["armv8-stage2-16k-lpa2", 48, 52, false, 3, 1],
@@ -398,6 +402,8 @@ test("what no table has is refused", (t) => {
   // More than 16 tables.
   t.throws(attempt("armv8-stage2-4k", { vaWidthLg2: 44, oaWidthLg2: 42 }), { code: "INVALID_OPTION" });
   t.throws(attempt("armv8-stage2-16k", { vaWidthLg2: 41, oaWidthLg2: 40 }), { code: "INVALID_OPTION" });
+  t.throws(attempt("armv8-stage2-4k", { vaWidthLg2: 48, oaWidthLg2: 36 }), { code: "INVALID_OPTION" });
+  t.throws(attempt("armv8-stage2-64k", { vaWidthLg2: 48, oaWidthLg2: 42 }), { code: "INVALID_OPTION" });
   t.throws(attempt("armv8-stage1-4k", { vaWidthLg2: 12 }), { code: "INVALID_OPTION" });
   t.throws(attempt("armv8-stage1-4k", { vaWidthLg2: 49 }), { code: "INVALID_OPTION" });
   t.throws(attempt("armv8-stage1-4k", { oaWidthLg2: 52 }), { code: "INVALID_OPTION" });

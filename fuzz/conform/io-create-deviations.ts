@@ -30,6 +30,8 @@ export type IoCreationDeviation =
   | "pages-below-the-field"
   /** LPAE stage 2 begins a level above the highest that the register can name. */
   | "start-level-without-a-name"
+  /** Stage 2 begins at a level that hardware with so few output bits does not have. */
+  | "start-level-out-of-reach"
   /** Short descriptor: the root is as small as the input asks for, though TTBCR.N = 0 has it indexed by 12 bits. */
   | "root-smaller-than-indexed"
   /** Short descriptor: outputs above 32 bits, which supersections reach, are refused. */
@@ -96,9 +98,18 @@ function refusedHere({ format, config }: IoCreation): Refusal | undefined {
   const { vaWidthLg2, oaWidthLg2, pageSizes } = config;
   if (format.startsWith("arm_64")) {
     const widest = granuleOf(config) === 16 ? 52 : 48;
-    if (vaWidthLg2 <= widest && oaWidthLg2 <= widest) return undefined;
-    const clamped = { vaWidthLg2: Math.min(vaWidthLg2, widest), oaWidthLg2: Math.min(oaWidthLg2, widest) };
-    return { name: "widths-clamped", config: { ...config, ...clamped } };
+    const clamped = {
+      ...config,
+      vaWidthLg2: Math.min(vaWidthLg2, widest),
+      oaWidthLg2: Math.min(oaWidthLg2, widest),
+    };
+    const start = startOutOfReach(format, clamped);
+    // More than 16 tables side by side there are not.
+    const isRefused = start !== undefined && start.rootBitsLg2 > 4;
+    if (vaWidthLg2 <= widest && oaWidthLg2 <= widest) {
+      return isRefused ? { name: "start-level-out-of-reach", config: undefined } : undefined;
+    }
+    return { name: "widths-clamped", config: isRefused ? undefined : clamped };
   }
   if (format === "apple_dart2" && pageSizes === SIZE_4K) {
     return { name: "pages-below-the-field", config: undefined };
@@ -128,6 +139,13 @@ function describedWrongly(
     deviations.push("start-level-without-a-name");
     Object.assign(instead, { topLevel: "2", sl: "0x1", topBytes: "8192" });
   }
+  const start = startOutOfReach(format, config);
+  if (start !== undefined && start.rootBitsLg2 <= 4) {
+    // One level below, with as many tables side by side as the level above would have had items.
+    deviations.push("start-level-out-of-reach");
+    const topBytes = 2 ** (start.rootBitsLg2 + start.granuleLg2);
+    Object.assign(instead, { topLevel: `${start.topLevel - 1}`, sl: "0x1", topBytes: `${topBytes}` });
+  }
   if (format === "arm_v7s" && config.vaWidthLg2 < 32) {
     deviations.push("root-smaller-than-indexed");
     instead["topBytes"] = "16384";
@@ -141,6 +159,23 @@ function describedWrongly(
   if ((sizes & ~reachable) !== 0n) deviations.push("unreachable-sizes-offered");
   instead["pageSizes"] = hex(sizes & reachable);
   return { deviations, instead };
+}
+
+/**
+ * A start at ARM level 0 with 4 KiB needs 44 output bits, at level 1 42 with 16 KiB and 44 with 64 KiB (VTCR_EL2.SL0);
+ * recorded code minds that for 40 and 42 bits only, and not with 64 KiB.
+ */
+function startOutOfReach(format: IoFormat, config: IoConfig) {
+  if (format !== "arm_64_lpae_s2") return undefined;
+  const granuleLg2 = granuleOf(config) ?? 12;
+  const bits = granuleLg2 - 3;
+  const { vaWidthLg2, oaWidthLg2 } = config;
+  const topLevel = Math.ceil((vaWidthLg2 - granuleLg2) / bits) - 1;
+  const minded = granuleLg2 === 12 ? [40, 42] : granuleLg2 === 14 ? [40] : [];
+  const needed = granuleLg2 === 14 ? 42 : 44;
+  const isHigh = topLevel === (granuleLg2 === 12 ? 3 : 2);
+  if (!isHigh || oaWidthLg2 >= needed || minded.includes(oaWidthLg2)) return undefined;
+  return { granuleLg2, topLevel, rootBitsLg2: vaWidthLg2 - granuleLg2 - topLevel * bits };
 }
 
 /** Pages are of less than `2^reachLg2` bytes. */

@@ -46,6 +46,7 @@ const CREATION_DESCRIPTIONS: Readonly<Record<CreationDeviation | IoCreationDevia
   "two-output-widths-only": "DART refused with other output widths than 36 and 42",
   "output-beyond-the-field": "DART 1 takes 42 bits of output, and cuts them off at 36",
   "pages-below-the-field": "DART 2 takes pages of 4 KiB, which its items cannot hold",
+  "start-level-out-of-reach": "stage 2 begins at a level that so few output bits do not have",
   "start-level-without-a-name": "LPAE stage 2 begins at level 0, which its register cannot name",
   "root-smaller-than-indexed": "a short-descriptor root smaller than the hardware indexes",
   "supersection-outputs-refused": "short descriptor refused with outputs above 32 bits",

@@ -305,9 +305,9 @@ export function rootLevelFor(vaWidthLg2: number, oaWidthLg2: number, flags: numb
 /** Starts that hardware does not have: in LPAE, with so few output bits, or, with 16 KiB, without LPA2. */
 function demandsConcatenation(natural: number, oaWidthLg2: number): boolean {
   if (natural > topLevelMax) return true;
-  if (granuleLg2 === 12) return natural === 3 && (oaWidthLg2 === 40 || oaWidthLg2 === 42);
-  if (granuleLg2 === 14) return (natural === 3 && !lpa2) || (natural === 2 && oaWidthLg2 === 40);
-  return false;
+  if (granuleLg2 === 12) return natural === 3 && oaWidthLg2 < 44;
+  if (granuleLg2 === 14) return (natural === 3 && !lpa2) || (natural === 2 && oaWidthLg2 < 42);
+  return natural === 2 && oaWidthLg2 < 44;
 }
 
 /** TCR.IPS, VTCR.PS, in the order of their values. */
