@@ -64,6 +64,6 @@ function addressShiftOf(format: FormatName): number {
 /** log2 of the items that the root of a level uses. */
 export function rootBitsLg2(configuration: Configuration, topLevel: number): number {
   const { granuleLg2, tableBitsLg2, wideRoot } = shapeOf(configuration);
-  const left = configuration.vaWidthLg2 - granuleLg2 - tableBitsLg2 * topLevel;
+  const left = Math.max(configuration.vaWidthLg2 - granuleLg2 - tableBitsLg2 * topLevel, 0);
   return wideRoot ? left : Math.min(left, tableBitsLg2);
 }
