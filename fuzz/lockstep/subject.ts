@@ -82,7 +82,7 @@ export function markBitOf(configuration: Configuration): number {
   return markWord === 0 ? markBit : 0;
 }
 
-/** Whether the implementation can be configured so; some tiny geometries exist in the models only. */
+/** Whether the implementation can be configured so. */
 export function canCreate(configuration: Configuration): boolean {
   try {
     return (
