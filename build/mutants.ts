@@ -1,0 +1,181 @@
+/**
+ * `npm run mutants`: the suite against bugs that were put in on purpose. Every mutant is stamped, run on units of
+ * several seeds until something is found, and the first finding is made small.
+ */
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Command, InvalidArgumentError } from "commander";
+import { Tinypool } from "tinypool";
+import {
+  type Control,
+  controls,
+  equivalents,
+  isCaught,
+  type MatrixRow,
+  type Mutant,
+  markdownMatrix,
+  matrixRow,
+  mutants,
+  type OperatorMutant,
+  operationsAtMost,
+  operatorMutants,
+  pending,
+  quick,
+  sampled,
+  textMatrix,
+} from "../fuzz/mutants/index.js";
+import { formatNames } from "../models/index.js";
+import type { MutantJob, MutantLife } from "./mutant-worker.js";
+import { operatorConfigurations } from "./operator-configurations.js";
+
+const dist = dirname(dirname(fileURLToPath(import.meta.url)));
+const DOCUMENT = "docs/mutants.md";
+const SEEDS = 20;
+const OPERATOR_OPERATIONS = 20_000;
+
+interface Options {
+  readonly only?: readonly string[];
+  readonly quick?: true;
+  readonly seeds: number;
+  readonly operators?: number;
+  readonly seed: string;
+  readonly workers: number;
+  readonly json?: true;
+  readonly write?: true;
+}
+
+function wholeNumber(text: string): number {
+  if (/^[1-9][0-9]{0,8}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("A whole number of at least 1 is needed.");
+}
+
+const program = new Command("mutants")
+  .description("Put known bugs into the source, one at a time, and see the suite find them.")
+  .option("--only <ids...>", "these mutants and controls alone")
+  .option("--quick", "the cheapest of each kind, one seed each")
+  .option("--seeds <number>", "how many seeds for each mutant", wholeNumber, SEEDS)
+  .option("--operators <number>", "operator mutants instead: so many, drawn by --seed", wholeNumber)
+  .option("--seed <seed>", "what seeds are named after", "mutants")
+  .option("--workers <threads>", "threads", wholeNumber, availableParallelism())
+  .option("--json", "one JSON object on stdout, and no lines")
+  .option("--write", `write the matrix into ${DOCUMENT}`);
+
+const options: Options = program.parse().opts();
+const pool = new Tinypool({
+  filename: new URL("./mutant-worker.js", import.meta.url).href,
+  minThreads: options.workers,
+  maxThreads: options.workers,
+});
+try {
+  const passed = options.operators === undefined ? await runMatrix() : await runOperators(options.operators);
+  process.exitCode = passed ? 0 : 1;
+} finally {
+  await pool.destroy();
+}
+
+function live(job: MutantJob): Promise<MutantLife> {
+  return pool.run(job, { name: "liveOut" });
+}
+
+async function runMatrix(): Promise<boolean> {
+  const chosen = [...mutants, ...controls].filter(isChosen);
+  const rows = await Promise.all(chosen.map(rowOf));
+  if (options.json) process.stdout.write(`${JSON.stringify({ rows, pending }, null, 2)}\n`);
+  if (options.write) await writeDocument(rows);
+  const wrong = rows.filter((row) => !isCaught(row));
+  say(`${rows.length - wrong.length} of ${rows.length} as they should be, ${pending.length} pending`);
+  return wrong.length === 0;
+}
+
+function isChosen({ id }: Mutant | Control): boolean {
+  if (options.only !== undefined) return options.only.includes(id);
+  return options.quick === undefined || quick.includes(id);
+}
+
+async function rowOf(mutant: Mutant | Control): Promise<MatrixRow> {
+  const { id, patches, configurations } = mutant;
+  const count = options.quick ? 1 : options.seeds;
+  const seeds = Array.from({ length: count }, (_, index) => `${options.seed}-${index}`);
+  const isControl = !("invariants" in mutant);
+  const life = await live({
+    name: id,
+    patches,
+    configurations,
+    // What must survive is run as long as what must die may live, once; more seeds only begin.
+    seeds: isControl ? seeds.slice(0, 2) : seeds,
+    operationsAtMost: isControl && options.quick ? OPERATOR_OPERATIONS : operationsAtMost,
+    shrinks: options.quick === undefined,
+  });
+  const row = matrixRow(mutant, life);
+  say(textMatrix(row));
+  if (!isCaught(row) && life.sentence !== undefined) say(`        ${life.sentence}`);
+  return row;
+}
+
+async function runOperators(count: number): Promise<boolean> {
+  const all = (await Promise.all((await operatorFiles()).map(operatorsOf))).flat();
+  const chosen = sampled(all, count, options.seed);
+  const known = new Map(equivalents.map(({ key, why }) => [key, why]));
+  const lives = await Promise.all(chosen.map(operatorLife));
+  const survivors = chosen.filter((_, index) => lives[index].operations[0] === undefined);
+  const unexplained = survivors.filter(({ key }) => !known.has(key));
+  for (const { key } of survivors)
+    say(`survived  ${key}${known.has(key) ? `\n          ${known.get(key)}` : ""}`);
+  const rate = (100 * (chosen.length - survivors.length)) / chosen.length;
+  if (options.json) {
+    const report = { of: all.length, sampled: chosen.length, survivors, unexplained };
+    process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+  }
+  const shares = `${chosen.length - survivors.length} of ${chosen.length} died (${rate.toFixed(1)} %)`;
+  say(`${shares}, of ${all.length}; ${unexplained.length} survivors without an explanation`);
+  return rate >= 95 && unexplained.length === 0;
+}
+
+async function operatorFiles(): Promise<readonly string[]> {
+  const folders = ["engine", "formats"];
+  const names = await Promise.all(folders.map((folder) => readdir(join(dist, "impl", folder))));
+  return folders.flatMap((folder, index) =>
+    names[index]
+      .filter((name) => name.endsWith(".js") && name !== "index.js" && name !== "format.js")
+      .sort()
+      .map((name) => `${folder}/${name.slice(0, -3)}`),
+  );
+}
+
+async function operatorsOf(file: string): Promise<readonly OperatorMutant[]> {
+  return operatorMutants(file, await readFile(join(dist, "impl", `${file}.js`), "utf8"));
+}
+
+async function operatorLife({ key, file, patch }: OperatorMutant): Promise<MutantLife> {
+  const place = `${file.replace("/", "-")}-${patch.at}-${patch.find.trim()}-${patch.replace.trim()}`;
+  const life = await live({
+    name: Buffer.from(place).toString("hex").slice(-48),
+    patches: [patch],
+    configurations: operatorConfigurations(file, formatNames),
+    seeds: [options.seed],
+    operationsAtMost: OPERATOR_OPERATIONS,
+    shrinks: false,
+  });
+  const [operations] = life.operations;
+  say(
+    `${operations === undefined ? "–".padStart(7) : String(operations).padStart(7)}  ${life.invariants[0].join(" ").padEnd(20)} ${key}`,
+  );
+  return life;
+}
+
+async function writeDocument(rows: readonly MatrixRow[]): Promise<void> {
+  const file = join(dirname(dist), DOCUMENT);
+  const text = await readFile(file, "utf8");
+  const matrix = markdownMatrix({ rows, pending });
+  const written = text.replace(
+    /(<!-- npm run mutants -- --write -->\n)[\s\S]*?(<!-- end -->)/,
+    (_, begin: string, end: string) => `${begin}\n${matrix}\n${end}`,
+  );
+  await writeFile(file, written);
+}
+
+function say(line: string): void {
+  (options.json ? process.stderr : process.stdout).write(`${line}\n`);
+}

@@ -1,0 +1,33 @@
+/** On which configurations an operator mutant is run: those that are made of the module that it changes. */
+import { stampOf } from "../fuzz/mutants/index.js";
+import { configurationName, configurationsOf, type FormatName } from "../models/index.js";
+import { STAMPS } from "./stamps.js";
+
+/** What the engine can do that one format alone asks of it: each of these makes it do something of its own. */
+const OF_ENGINE = [
+  "amdv1/top2-va64",
+  "vtd-second-stage/4l-nogaps-incoherent",
+  "riscv64/sv39",
+  "armv8-stage1/4k-all",
+  "x86-64/vtdfs-4l-incoherent",
+  "amdv1/top1-va31-queued",
+  "armv8-stage1/4k-ttbr1-hd-queued",
+  "x86-pae32/oa36",
+  "arm-short/all",
+  "armv8-stage2/16k_ias40_oas40",
+  "armv8-stage1/4k-lpa2-hd-noncoh",
+  "riscv32/sv32",
+  "amdv1-mock/top2-va56",
+  "riscv64-guest/sv39x4",
+];
+
+export function operatorConfigurations(file: string, formats: readonly FormatName[]): readonly string[] {
+  const all = formats.flatMap(configurationsOf);
+  if (!file.startsWith("formats/")) {
+    const names = all.map(configurationName);
+    return OF_ENGINE.filter((name) => names.includes(name));
+  }
+  const format = file.slice("formats/".length);
+  const stamps = STAMPS.filter((stamp) => stamp.format === format).map(({ name }) => name);
+  return all.filter((one) => stamps.includes(stampOf(one)) && one.tiny === undefined).map(configurationName);
+}

@@ -1,0 +1,9 @@
+/** Mutants: bugs put into our own source on purpose, and how long they live. `docs/mutants.md` tells more. */
+export { controls, knownBugs, mutants, pending } from "./catalog/index.js";
+export { equivalents } from "./equivalents.js";
+export { isCaught, type Matrix, type MatrixRow, markdownMatrix, matrixRow, textMatrix } from "./matrix.js";
+export { configurationsOfMutant, type Kill, killOf, operationsAtMost, shrunkLength } from "./measure.js";
+export type { Control, Mutant, Patch, Pending } from "./mutant.js";
+export { type OperatorMutant, operatorMutants, sampled } from "./operators.js";
+export { quick } from "./quick.js";
+export { type MutantStamp, stampOf, subjectFactory } from "./subject.js";
