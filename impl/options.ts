@@ -47,6 +47,11 @@ export interface CommonOptions {
    * is done, which is right for tables that no hardware walks.
    */
   readonly invalidate?: ((range: Invalidation) => void) | undefined;
+  /**
+   * The hardware remembers where it found nothing (VT-d's caching mode, emulated IOMMUs): what `map` adds is
+   * invalidated before it returns. Default false.
+   */
+  readonly cachesNotPresent?: boolean | undefined;
 }
 
 export interface Amdv1Options extends CommonOptions {
@@ -217,7 +222,7 @@ interface AnyOptions extends CommonOptions {
   readonly incoherent?: Clean | undefined;
 }
 
-const COMMON = ["memory", "oaWidthLg2", "pageSizes", "gather", "invalidate"];
+const COMMON = ["memory", "oaWidthLg2", "pageSizes", "gather", "invalidate", "cachesNotPresent"];
 
 /** The options that this format knows. */
 export function optionNames(): readonly string[] {
@@ -259,6 +264,7 @@ export function domainSettings(options: AnyOptions): { settings: DomainSettings;
     flags,
     encryptionHigh: encryptionBit === undefined ? 0 : 1 << (encryptionBit - 32),
     topLevelLimit: limit,
+    cachesNotPresent: booleanOption(options, "cachesNotPresent", false),
     cleaner: cleanerOf(options.incoherent),
   };
   return { settings, topLevel };

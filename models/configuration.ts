@@ -80,6 +80,8 @@ export interface Configuration {
    * `2^contiguousLg2` (RISC-V) items; table frames stay 4 KiB. Absent: the architecture's own.
    */
   readonly tiny?: { readonly tableBitsLg2: number; readonly contiguousLg2: number } | undefined;
+  /** The hardware remembers misses (VT-d's caching mode): what a map adds must be invalidated. */
+  readonly cachesNotPresent?: boolean | undefined;
   /** Physical address of the table memory's window, 4 KiB aligned. */
   readonly tableBase: bigint;
 }

@@ -180,8 +180,7 @@ export class Reference {
     const end = iova + length;
     const prot = this.#facts.impliedProt | (request.prot & this.#facts.keptProt);
     const next = (at: bigint) => this.#nextStretch(at, request.pa + at - iova, end, sizesLg2, prot);
-    const invalidated: Range[] = [];
-    const replaced: Range[] = [];
+    const [invalidated, replaced]: [Range[], Range[]] = [[], []];
     const linked: bigint[] = [];
     let at = iova;
     let wanted = next(iova);
@@ -197,6 +196,7 @@ export class Reference {
       const firstLinked = linked[0] - BigInt.asUintN(itemLg2, linked[0]);
       replaced.push([firstLinked, roundUp(linked[linked.length - 1] + 1n, itemLg2) - 1n]);
     }
+    if (this.configuration.cachesNotPresent && at > iova) replaced.push([iova, at - 1n]);
     // A call that maps has a gather of its own, which a flush queue does not defer.
     invalidated.push(...this.#collect(replaced));
     return { op: "map", code, mappedBytes: at - iova, invalidated };

@@ -68,12 +68,13 @@ export function optionsOf(
   memory: TableMemory,
   journal: Pick<Journal, "invalidated" | "cleaned">,
 ): CommonOptions {
-  const { oaWidthLg2, pageSizes, gather } = configuration;
+  const { oaWidthLg2, pageSizes, gather, cachesNotPresent } = configuration;
   const common: CommonOptions = {
     memory,
     oaWidthLg2,
     pageSizes,
     gather,
+    cachesNotPresent,
     invalidate: (range) => journal.invalidated(range),
   };
   const clean = (address: bigint, lengthBytes: number) =>

@@ -28,6 +28,7 @@ export function watchOf(subject: Subject): TableWatch {
     markLow: markBitOf(configuration),
     markHigh: markWord === 1 ? markBit : 0,
     smallestFrameLg2: smallestFrameLg2(configuration),
+    cachesNotPresent: configuration.cachesNotPresent,
   });
   const { root, topLevel } = subject.hardwareRoot();
   watch.published(Number((root - subject.base) >> 2n), topLevel);

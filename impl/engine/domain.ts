@@ -39,6 +39,8 @@ export interface DomainSettings {
   readonly encryptionHigh: number;
   /** The highest level to which the top may grow; the level at creation where it does not grow. */
   readonly topLevelLimit: number;
+  /** The hardware remembers misses, and must be told of what appears. */
+  readonly cachesNotPresent: boolean;
   /** Absent: the walker snoops. */
   readonly cleaner: CleanWords | undefined;
 }
@@ -64,6 +66,7 @@ export class Domain {
   readonly tableLowBits: number;
   readonly tableHighBits: number;
   readonly tracksDirty: boolean;
+  readonly cachesNotPresent: boolean;
   readonly cleaner: CleanWords | undefined;
   /** Everything above the output width, and the encryption bit: these may not be set in a PA. */
   readonly paForbiddenLow: number;
@@ -140,6 +143,7 @@ export class Domain {
     this.tableLowBits = tableAttributesLow(settings.flags);
     this.tableHighBits = tableAttributesHigh(settings.flags, settings.encryptionHigh);
     this.tracksDirty = tracksDirty && (settings.flags & dirtyFlag) === dirtyFlag;
+    this.cachesNotPresent = settings.cachesNotPresent;
     this.cleaner = settings.cleaner;
     this.signExtended = settings.signExtended;
     const vaBits = settings.signExtended ? settings.vaWidthLg2 - 1 : settings.vaWidthLg2;

@@ -63,10 +63,9 @@ export function map(
   const attributesHigh = leafAttributesHigh(prot, domain.flags, domain.encryptionHigh);
   if (lengthLow === 1 << granuleLg2 && lengthHigh === 0) {
     const one = mapPage(domain, iovaLow, iovaHigh, paLow, paHigh, attributesLow, attributesHigh);
-    if (rootIsLoaded && domain.linkedItems !== 0) {
-      gatherLinked(domain, gather);
-      gather.sync();
-    }
+    if (rootIsLoaded && domain.linkedItems !== 0) gatherLinked(domain, gather);
+    if (domain.cachesNotPresent) gatherMapped(domain, iovaLow, iovaHigh, gather);
+    if (gather.pending) gather.sync();
     return one;
   }
   const result = mapRuns(
@@ -82,8 +81,18 @@ export function map(
     gather,
   );
   if (rootIsLoaded && domain.linkedItems !== 0) gatherLinked(domain, gather);
+  if (domain.cachesNotPresent) gatherMapped(domain, iovaLow, iovaHigh, gather);
   if (gather.pending) gather.sync();
   return result;
+}
+
+/** Adds what was mapped, where the hardware may remember at any level that nothing was there. */
+function gatherMapped(domain: Domain, firstLow: number, firstHigh: number, gather: Gather): void {
+  const { resultLow, resultHigh } = domain;
+  if (resultLow === firstLow && resultHigh === firstHigh) return;
+  const levels = (2 << domain.topLevel) - 1;
+  const lastHigh = resultLow === 0 ? (resultHigh - 1) | 0 : resultHigh;
+  gather.add(firstLow, firstHigh, (resultLow - 1) | 0, lastHigh, levels, levels);
 }
 
 /** Adds what the linked items of the root translate, from the first of them to the last, below 4 GiB. */

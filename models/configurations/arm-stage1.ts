@@ -40,6 +40,8 @@ export const armv8Stage1Configurations: readonly Configuration[] = [
   stage1("4k_ias39_oas48_ttbr1", 12, 39, 48, { ...plain4K, upperHalf: true, tableBase: bases.straddling }),
   stage1("4k_ias40_oas40_noncoh_owbwa", 12, 40, 40, { ...plain4K, incoherent: true, outerWriteBack: true }),
   stage1("4k_ias48_oas48", 12, 48, 48, { ...plain4K, tableBase: bases.below48 }),
+  // The walker remembers misses, and what is broken must be forgotten before something else is made.
+  stage1("4k-caching", 12, 48, 48, { cachesNotPresent: true }),
   stage1("4k_ias48_oas48_ns", 12, 48, 48, { ...plain4K, nonSecure: true }),
   stage1("4k_ias48_oas48_ttbr1", 12, 48, 48, { ...plain4K, upperHalf: true }),
   stage1("4konly_ias48_oas48", 12, 48, 48, { pageSizes: kib4 }),

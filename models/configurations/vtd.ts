@@ -24,8 +24,18 @@ export const vtdConfigurations: readonly Configuration[] = [
   vtd("4l-va40-oa39", { vaWidthLg2: 40, oaWidthLg2: 39, tableBase: bases.below39 }),
   // The smallest page is 2 MiB: level 0 stays unused.
   vtd("4l-2mup", { pageSizes: mib2 | gib1 }),
+  // Caching mode, as emulated units have it: the unit remembers misses.
+  vtd("4l-caching", { cachesNotPresent: true }),
+  vtd("3l-caching-nogaps-incoherent", {
+    vaWidthLg2: 39,
+    topLevel: 2,
+    cachesNotPresent: true,
+    gather: "no-gaps",
+    incoherent: true,
+  }),
 
   vtd("tiny-2-levels", tinySpace(1)),
+  vtd("tiny-2-levels-caching", { ...tinySpace(1), cachesNotPresent: true }),
   vtd("tiny-2-levels-nogaps-incoherent", { ...tinySpace(1), gather: "no-gaps", incoherent: true }),
   vtd("tiny-3-levels", { ...tinySpace(2), tableBase: bases.straddling }),
 ];

@@ -161,7 +161,8 @@ export class TableWatch {
       const table = this.#linked(place, low, high);
       if (oldKind === ItemKind.leaf && table >= 0) this.#steps.inherit(table, level, oldLow, oldHigh);
     }
-    if (this.#remembersMisses && oldKind === ItemKind.empty) {
+    // A table that nothing is in translates as the miss did that a device may remember.
+    if (this.#remembersMisses && oldKind === ItemKind.empty && kind === ItemKind.leaf) {
       this.cache.appeared(place.vaLow, place.vaHigh, level, tables.itemLg2(level));
     }
   }
