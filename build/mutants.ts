@@ -27,6 +27,7 @@ import {
   textMatrix,
 } from "../fuzz/mutants/index.js";
 import { formatNames } from "../models/index.js";
+import { applyPatches, PatchError } from "./mutant-stamp.js";
 import type { MutantJob, MutantLife } from "./mutant-worker.js";
 import { operatorConfigurations } from "./operator-configurations.js";
 
@@ -81,12 +82,28 @@ function live(job: MutantJob): Promise<MutantLife> {
 
 async function runMatrix(): Promise<boolean> {
   const chosen = [...mutants, ...controls].filter(isChosen);
-  const rows = await Promise.all(chosen.map(rowOf));
+  const unfit = await Promise.all(chosen.map(misfitOf));
+  const rows = await Promise.all(chosen.filter((_, index) => unfit[index] === undefined).map(rowOf));
+  const misfits = unfit.filter((misfit) => misfit !== undefined);
+  for (const misfit of misfits) say(misfit);
   if (options.json) process.stdout.write(`${JSON.stringify({ rows, pending }, null, 2)}\n`);
   if (options.write) await writeDocument(rows);
   const wrong = rows.filter((row) => !isCaught(row));
-  say(`${rows.length - wrong.length} of ${rows.length} as they should be, ${pending.length} pending`);
-  return wrong.length === 0;
+  say(`${rows.length - wrong.length} of ${chosen.length} as they should be, ${pending.length} pending`);
+  return wrong.length === 0 && misfits.length === 0;
+}
+
+/** Why a mutant cannot be made of the present source; undefined: it can. */
+async function misfitOf({ id, patches }: Mutant | Control): Promise<string | undefined> {
+  for (const patch of patches) {
+    try {
+      applyPatches(await readFile(join(dist, "impl", `${patch.file}.js`), "utf8"), [patch]);
+    } catch (error) {
+      if (error instanceof PatchError) return `${id} ✗  its patch no longer fits: ${error.message}`;
+      throw error;
+    }
+  }
+  return undefined;
 }
 
 function isChosen({ id }: Mutant | Control): boolean {

@@ -143,7 +143,13 @@ export const memoryMutants: readonly Mutant[] = [
     source: "oracle fault",
     configurations: merging,
     invariants: ["I9", "I10", "I11", "I5"],
-    patches: [{ file: "engine/map", find: "if (gather.pending) gather.sync();", replace: "" }],
+    patches: [
+      {
+        file: "engine/map",
+        find: "if (gather.pending) gather.sync(); return result;",
+        replace: "return result;",
+      },
+    ],
   },
   {
     id: "F19",
