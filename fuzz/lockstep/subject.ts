@@ -18,8 +18,8 @@ import { createItemBits } from "./item-bits/index.js";
 import { Journal } from "./journal.js";
 import { highWord, joined, lowWord } from "./words.js";
 
-/** Enough for every program of the generators; memory that is not touched costs nothing. */
-const TABLES = 1 << 11;
+/** Tables enough for every program of the generators; larger ones hold more, so that fewer are needed. */
+const tablesFor = (tableLg2: number) => Math.max(1 << 9, 1 << (23 - tableLg2));
 
 const LAST_ADDRESS = 0xffff_ffff_ffff_ffffn;
 
@@ -70,6 +70,11 @@ export function capacityFor(configuration: Configuration, tables: number): numbe
   return tables * 2 ** table + wasteOf(table, root);
 }
 
+function defaultCapacity(configuration: Configuration): number {
+  const { table } = frameSizesLg2(configuration, configuration.topLevel);
+  return capacityFor(configuration, tablesFor(table));
+}
+
 /** Bytes that a root and tables of another size may leave unused by their alignment. */
 function wasteOf(tableLg2: number, rootLg2: number): number {
   const isUniform = tableLg2 === 12 && rootLg2 === 12;
@@ -109,7 +114,7 @@ export class PageTableSubject implements Subject {
 
   constructor(
     configuration: Configuration,
-    capacityBytes = capacityFor(configuration, TABLES),
+    capacityBytes = defaultCapacity(configuration),
     made: Implementation = implementation,
   ) {
     const { tableBase: base, incoherent } = configuration;
