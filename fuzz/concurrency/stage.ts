@@ -130,11 +130,13 @@ export class Stage {
   key(): string {
     let a = 0x811c9dc5;
     let b = 0x9e3779b9;
-    for (const part of this.#parts) {
-      const words = new Int32Array(part.buffer, 0, part.byteLength >> 2);
+    for (const [at, part] of this.#parts.entries()) {
+      const words = wordsOf(part);
+      const first = wordsOf(this.#atFirst[at]);
       for (let index = 0; index < words.length; index++) {
-        a = Math.imul(a ^ words[index], 0x01000193);
-        b = (Math.imul(b ^ words[index], 0x85ebca6b) ^ (b >>> 15)) | 0;
+        if (words[index] === first[index]) continue;
+        a = Math.imul(a ^ words[index] ^ (index << 3) ^ at, 0x01000193);
+        b = (Math.imul(b ^ a, 0x85ebca6b) ^ (b >>> 15)) | 0;
       }
     }
     const known = this.#actors.map(({ knows, taken }) => `${knows}:${taken}`);
@@ -197,6 +199,11 @@ export class Stage {
     const mode = this.#stamps[0].modeOf(top & 7, this.scene.configuration.vaWidthLg2);
     return { root: this.memory.addressOf(top & ~7), mode };
   }
+}
+
+/** The whole words of bytes; the books end in bytes that change together with words. */
+function wordsOf(part: Uint8Array): Int32Array {
+  return new Int32Array(part.buffer, 0, part.byteLength >> 2);
 }
 
 /** Takes all steps of what may be a generator. */

@@ -10,9 +10,9 @@ import type { Domain } from "../domain.js";
 
 export const threads = true;
 
-/** One item as 64 bits, and its words. */
-const one = new BigInt64Array(1);
-const pair = new Int32Array(one.buffer);
+/** An item as it was found, and as it shall be: as 64 bits, and in words. */
+const pairs = new BigInt64Array(2);
+const halves = new Int32Array(pairs.buffer);
 
 export function enterTable(_domain: Domain, _table: number): void {}
 
@@ -35,19 +35,29 @@ export function installItem(
   low: number,
   high: number,
 ): boolean {
-  if (itemWords === 2) return installPair(domain.pairs, item >> 1, low, high);
-  const old = Atomics.load(words, item);
-  return isEmpty(old) && Atomics.compareExchange(words, item, old, low) === old;
+  return findEmpty(domain, words, item) && exchangeFound(domain, words, item, low, high);
 }
 
-/** Both words in one exchange, or two threads' would be mixed. What an empty item holds need not be 0. */
-function installPair(pairs: BigInt64Array, item: number, low: number, high: number): boolean {
-  const old = Atomics.load(pairs, item);
-  one[0] = old;
-  if (!isEmpty(pair[0])) return false;
-  pair[0] = low;
-  pair[1] = high;
-  return Atomics.compareExchange(pairs, item, old, one[0]) === old;
+/** Looks whether an item is empty, for `exchangeFound`. What an empty one holds need not be 0. */
+export function findEmpty(domain: Domain, words: Int32Array, item: number): boolean {
+  if (itemWords === 2) pairs[0] = Atomics.load(domain.pairs, item >> 1);
+  else halves[0] = Atomics.load(words, item);
+  return isEmpty(halves[0]);
+}
+
+/** Stores an item if it is as it was found; both words at once, or two threads' would be mixed. */
+export function exchangeFound(
+  domain: Domain,
+  words: Int32Array,
+  item: number,
+  low: number,
+  high: number,
+): boolean {
+  const found = halves[0];
+  if (itemWords !== 2) return Atomics.compareExchange(words, item, found, low) === found;
+  halves[2] = low;
+  halves[3] = high;
+  return Atomics.compareExchange(domain.pairs, item >> 1, pairs[0], pairs[1]) === pairs[0];
 }
 
 export function publishTop(domain: Domain, top: number): boolean {

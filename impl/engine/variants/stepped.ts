@@ -3,7 +3,6 @@
  * what threads share ends in a `step`; the build makes a generator of every function that comes to one, so that an
  * operation stands still there. Only the project's own tests stamp it.
  */
-import { itemWords } from "../../stamp/format.js";
 import type { Domain } from "../domain.js";
 import * as shared from "./shared.js";
 
@@ -40,10 +39,13 @@ export function installItem(
   low: number,
   high: number,
 ): boolean {
-  // Between the allocation of the table and its installation, too.
+  // The table was allocated before; another thread may come now, and after the look at the item.
   step(item);
-  const isInstalled = shared.installItem(domain, words, item, low, high);
-  step(item + itemWords - 1);
+  const isEmpty = shared.findEmpty(domain, words, item);
+  step(item);
+  if (!isEmpty) return false;
+  const isInstalled = shared.exchangeFound(domain, words, item, low, high);
+  step(item);
   return isInstalled;
 }
 
