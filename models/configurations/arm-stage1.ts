@@ -75,6 +75,7 @@ export const armv8Stage1Configurations: readonly Configuration[] = [
   stage1("tiny-2-levels", 12, 39, 48, tinySpace(1)),
   stage1("tiny-2-levels-hd", 12, 39, 48, { ...tinySpace(1), dirtyTracking: true }),
   stage1("tiny-2-levels-ttbr1", 12, 39, 48, { ...tinySpace(1), upperHalf: true, gather: "no-gaps" }),
+  stage1("tiny-2-levels-64k-noncoh", 16, 39, 52, { ...tinySpace(1, 16), incoherent: true }),
   // The root has two items only.
   stage1("tiny-3-levels-narrow", 12, 39, 48, { ...tinySpace(2, 12, -1), tableBase: bases.straddling }),
 ];

@@ -80,6 +80,7 @@ export const armv8Stage2Configurations: readonly Configuration[] = [
   stage2("tiny-2-levels-hd", 12, 1, 39, 48, { ...tinySpace(1), dirtyTracking: true }),
   // Two tables side by side.
   stage2("tiny-2-levels-wide", 12, 1, 39, 48, { ...eager, ...tinySpace(1, 12, 1), gather: "no-gaps" }),
+  stage2("tiny-2-levels-16k-lpa2", 14, 1, 39, 52, { ...tinySpace(1, 14), lpa2: true, gather: "queued" }),
   stage2("tiny-3-levels", 12, 2, 39, 48, { ...tinySpace(2), tableBase: bases.straddling }),
 ];
 
