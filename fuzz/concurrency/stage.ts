@@ -5,7 +5,7 @@
 import type { Domain } from "../../impl/engine/index.js";
 import { Gather, GatherPolicy } from "../../impl/memory/gather.js";
 import { NO_FRAME, TableMemory } from "../../impl/memory/table-memory.js";
-import type { Configuration } from "../../models/configuration.js";
+import { type Configuration, shapeOf } from "../../models/index.js";
 import type { Operation } from "../../models/operations.js";
 import { Reference } from "../../reference/index.js";
 import { optionsOf } from "../lockstep/create-table.js";
@@ -26,6 +26,11 @@ export interface Scene {
 
 /** So many frames were used before and are full of rubbish. */
 const USED_FRAMES = 6;
+
+/** A root is at most so many tables wide. */
+const ROOT_TABLES = 16;
+/** Words of 4 KiB. */
+const PAGE_WORDS = 1024;
 
 /** One thread on the stage. */
 interface Actor {
@@ -48,6 +53,7 @@ export class Stage {
   /** All bytes that a step may change, and what stands there before the threads begin. */
   readonly #parts: readonly Uint8Array[];
   readonly #atFirst: readonly Uint8Array[];
+  readonly #usedWords: number;
   readonly #expected: readonly (readonly Answer[])[];
   readonly #end: Reference;
   readonly #onlookers: Onlookers;
@@ -66,6 +72,8 @@ export class Stage {
       shared: true,
       poison: true,
     });
+    const { tableBitsLg2, itemBytesLg2 } = shapeOf(configuration);
+    this.#usedWords = Math.min(PAGE_WORDS, ROOT_TABLES << (tableBitsLg2 + itemBytesLg2 - 2));
     const told = { invalidated: () => {}, cleaned: () => {} };
     const made = stamps[0].engine.domainSettings(optionsOf(configuration, this.memory, told));
     this.#settings = made.settings;
@@ -132,11 +140,14 @@ export class Stage {
     let b = 0x9e3779b9;
     for (const [at, part] of this.#parts.entries()) {
       const words = wordsOf(part);
-      const first = wordsOf(this.#atFirst[at]);
-      for (let index = 0; index < words.length; index++) {
-        if (words[index] === first[index]) continue;
-        a = Math.imul(a ^ words[index] ^ (index << 3) ^ at, 0x01000193);
-        b = (Math.imul(b ^ a, 0x85ebca6b) ^ (b >>> 15)) | 0;
+      // Of a tiny table's page, only the first words are ever looked at.
+      const used = at === 0 ? this.#usedWords : PAGE_WORDS;
+      for (let page = 0; page < words.length; page += PAGE_WORDS) {
+        const end = Math.min(page + used, words.length);
+        for (let index = page; index < end; index++) {
+          a = Math.imul(a ^ words[index], 0x01000193);
+          b = (Math.imul(b ^ a, 0x85ebca6b) ^ (b >>> 15)) | 0;
+        }
       }
     }
     const known = this.#actors.map(({ knows, taken }) => `${knows}:${taken}`);
