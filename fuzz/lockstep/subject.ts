@@ -67,7 +67,9 @@ export function createSubject(configuration: Configuration): Subject {
 /** Bytes of a window that has room for a root and so many tables, wherever the window begins. */
 export function capacityFor(configuration: Configuration, tables: number): number {
   const { table, root } = frameSizesLg2(configuration, configuration.topLevel);
-  return tables * 2 ** table + wasteOf(table, root);
+  // Where all frames are alike the root is one of the tables.
+  const own = table === root ? 0 : 2 ** root;
+  return tables * 2 ** table + own + wasteOf(table, root);
 }
 
 function defaultCapacity(configuration: Configuration): number {
