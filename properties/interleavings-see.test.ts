@@ -115,8 +115,8 @@ const CASES: readonly Case[] = [
     mistakes: [
       {
         file: "engine/variants/stepped",
-        text: `    for (let word = first; word < end; word++)
-        storeWord(domain, words, word, 0);
+        text: `    for (let item = first; item < end; item += itemWords)
+        storeWord(domain, words, item, 0);
 `,
         by: `    for (let word = end - 1; word >= first; word--)
         storeWord(domain, words, word, 0);

@@ -3,6 +3,7 @@
  * what threads share ends in a `step`; the build makes a generator of every function that comes to one, so that an
  * operation stands still there. Only the project's own tests stamp it.
  */
+import { itemWords } from "../../stamp/format.js";
 import type { Domain } from "../domain.js";
 import * as shared from "./shared.js";
 
@@ -67,5 +68,8 @@ export function withdrawTop(domain: Domain): void {
 }
 
 export function clearItems(domain: Domain, words: Int32Array, first: number, end: number): void {
-  for (let word = first; word < end; word++) storeWord(domain, words, word, 0);
+  for (let item = first; item < end; item += itemWords) storeWord(domain, words, item, 0);
+  if (itemWords === 2) {
+    for (let item = first; item < end; item += 2) storeWord(domain, words, item + 1, 0);
+  }
 }
