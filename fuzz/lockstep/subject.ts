@@ -68,7 +68,7 @@ export function createSubject(configuration: Configuration): Subject {
 export function capacityFor(configuration: Configuration, tables: number): number {
   const { table, root } = frameSizesLg2(configuration, configuration.topLevel);
   // Where all frames are alike the root is one of the tables.
-  const own = table === root ? 0 : 2 ** root;
+  const own = table === root ? 0 : 2 ** Math.max(root, 12);
   return tables * 2 ** table + own + wasteOf(table, root);
 }
 
