@@ -23,6 +23,8 @@ export interface MutantJob {
   readonly configurations: readonly string[];
   readonly seeds: readonly string[];
   readonly operationsAtMost: number;
+  /** Short units come to many configurations soon. Default: as long as those of a campaign. */
+  readonly operationsPerUnit?: number | undefined;
   /** Whether the first finding is made small. */
   readonly shrinks: boolean;
 }
@@ -45,7 +47,9 @@ export async function liveOut(job: MutantJob): Promise<MutantLife> {
     stamps.set(stamp, await stampMutant(dist, job.name, stamp, job.patches));
   }
   const subjectOf = subjectFactory(stamps);
-  const kills = job.seeds.map((seed) => killOf(configurations, seed, subjectOf, job.operationsAtMost));
+  const kills = job.seeds.map((seed) =>
+    killOf(configurations, seed, subjectOf, job.operationsAtMost, job.operationsPerUnit),
+  );
   const first = kills.find((kill) => kill?.finding !== undefined)?.finding;
   return {
     operations: kills.map((kill) => kill?.operations),

@@ -35,6 +35,7 @@ const dist = dirname(dirname(fileURLToPath(import.meta.url)));
 const DOCUMENT = "docs/mutants.md";
 const SEEDS = 20;
 const OPERATOR_OPERATIONS = 20_000;
+const OPERATOR_OPERATIONS_PER_UNIT = 250;
 
 interface Options {
   readonly only?: readonly string[];
@@ -173,6 +174,7 @@ async function operatorLife({ key, file, patch }: OperatorMutant): Promise<Mutan
     configurations: operatorConfigurations(file, formatNames),
     seeds: [options.seed],
     operationsAtMost: OPERATOR_OPERATIONS,
+    operationsPerUnit: OPERATOR_OPERATIONS_PER_UNIT,
     shrinks: false,
   });
   const [operations] = life.operations;

@@ -79,6 +79,8 @@ export interface EntryFacts {
   readonly pa: bigint;
   readonly read: boolean;
   readonly write: boolean;
+  /** Says something only where `read` does: what cannot be read cannot be fetched. */
+  readonly execute: boolean;
   readonly dirty: boolean;
 }
 

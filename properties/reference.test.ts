@@ -478,8 +478,8 @@ test("entries are those that touch the range", (t) => {
   t.deepEqual(reference.apply({ op: "entries", iova: PAGE + 1n, length: 2n * MiB }), {
     op: "entries",
     entries: [
-      { iova: PAGE, sizeLg2: 12, pa: PAGE, read: true, write: true, dirty: true },
-      { iova: 2n * MiB, sizeLg2: 21, pa: 0n, read: true, write: false, dirty: false },
+      { iova: PAGE, sizeLg2: 12, pa: PAGE, read: true, write: true, execute: true, dirty: true },
+      { iova: 2n * MiB, sizeLg2: 21, pa: 0n, read: true, write: false, execute: true, dirty: false },
     ],
   });
   t.deepEqual(reference.apply({ op: "entries", iova: 0n, length: 0n }), { op: "entries", entries: [] });

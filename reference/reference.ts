@@ -361,8 +361,8 @@ export class Reference {
   #entries(iova: bigint, length: bigint): EntryFacts[] {
     if (length === 0n || iova + length - 1n > LAST_ADDRESS) return [];
     return this.#leavesWithin(iova, iova + length).map(({ iova: start, sizeLg2, pa, prot }) => {
-      const { read, write } = permissionsOf(prot);
-      return { iova: start, sizeLg2, pa, read, write, dirty: this.isDirty(start) };
+      const { read, write, execute } = permissionsOf(prot);
+      return { iova: start, sizeLg2, pa, read, write, execute, dirty: this.isDirty(start) };
     });
   }
 }

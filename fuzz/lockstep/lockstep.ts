@@ -205,8 +205,11 @@ export class Lockstep {
   }
 
   #addViolation(op: Operation["op"], violation: Violation | undefined): void {
-    if (violation === undefined || !judgesBy(this.#oracles, violation.invariant)) return;
-    this.#differences.add(violation.invariant, violation.iova, `${op}: ${violation.sentence}`);
+    if (violation === undefined) return;
+    for (const invariant of [violation.invariant, ...(violation.also ?? [])]) {
+      if (!judgesBy(this.#oracles, invariant)) continue;
+      this.#differences.add(invariant, violation.iova, `${op}: ${violation.sentence}`);
+    }
   }
 
   #apply(operation: Operation): Outcome {

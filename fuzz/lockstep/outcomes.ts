@@ -1,7 +1,7 @@
 /** Whether two outcomes of one operation say the same, and the sentence that tells how they differ. */
 import { describeAddress, describeHex, describeLength } from "../../models/index.js";
 import type { Code, EntryFacts, Operation, Outcome, Range } from "../../models/operations.js";
-import type { Differences } from "./difference.js";
+import { type Differences, rightsName } from "./difference.js";
 import type { Invariant } from "./invariants.js";
 
 const rangeCodes: readonly Code[] = ["IOVA_OUT_OF_RANGE", "PA_OUT_OF_RANGE", "WRAPS"];
@@ -98,6 +98,7 @@ function sameEntry(one: EntryFacts, other: EntryFacts): boolean {
     one.pa === other.pa &&
     one.read === other.read &&
     one.write === other.write &&
+    (!other.read || one.execute === other.execute) &&
     one.dirty === other.dirty
   );
 }
@@ -162,8 +163,8 @@ function describeDirty(part: DirtyPart | undefined): string {
 
 function describeEntry(entry: EntryFacts | undefined): string {
   if (entry === undefined) return "nothing";
-  const { iova, sizeLg2, pa, read, write, dirty } = entry;
-  const rights = `${read ? "r" : "-"}${write ? "w" : "-"}${dirty ? " dirty" : ""}`;
+  const { iova, sizeLg2, pa, read, write, execute, dirty } = entry;
+  const rights = `${rightsName(read, write, execute)}${dirty ? " dirty" : ""}`;
   return `${describeAddress(iova)} → ${describeHex(pa)} ${describeLength(1n << BigInt(sizeLg2))} ${rights}`;
 }
 

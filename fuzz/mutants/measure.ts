@@ -32,12 +32,13 @@ export function killOf(
   seed: string,
   subjectOf: SubjectFactory,
   atMost = operationsAtMost,
+  perUnit = defaultUnitOperations,
 ): Kill | undefined {
   let done = 0;
   for (let number = 0; done < atMost; number++) {
     const configuration = configurations[number % configurations.length];
     const unit = Math.floor(number / configurations.length);
-    const operations = Math.min(defaultUnitOperations, atMost - done);
+    const operations = Math.min(perUnit, atMost - done);
     const result = unitOf({ configuration, seed, unit, operations, subjectOf });
     if (result === undefined) return { operations: done, invariants: [], finding: undefined };
     done += result.operations;

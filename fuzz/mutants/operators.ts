@@ -58,18 +58,29 @@ const operators: readonly Operator[] = [
   },
 ];
 
-/** Fields of registers, and options that exclude each other: programs do not reach them; examples hold them. */
-const notDriven = /^(registersOf|conflictOf|baseOf|granuleField|fetchesOuter)$/;
+/**
+ * What making a table takes (fields of registers, which root a width gets, options that exclude each other): no
+ * program makes tables, examples hold it.
+ */
+const ofMaking =
+  /^(registersOf|conflictOf|rootLevelFor|demandsConcatenation|baseOf|granuleField|fetchesOuter)$/;
+/** Functions that every format must have, and the constant by which the engine leaves them alone. */
+const unlessOffered: readonly (readonly [functions: RegExp, off: RegExp])[] = [
+  [/^(isDirty|dirtied|cleaned)$/, /^export const tracksDirty = false;/m],
+  [/^(isMarkedClean|markedClean)$/, /^export const incoherent = false;/m],
+];
 
 /** Every operator mutant of a compiled module; `file` is its path in `impl`, without extension. */
 export function operatorMutants(file: string, text: string): readonly OperatorMutant[] {
   const code = withoutWords(text);
+  const off = unlessOffered.filter(([, constant]) => constant.test(text)).map(([names]) => names.source);
+  const unreached = new RegExp(off.join("|") || "^$");
   const found: OperatorMutant[] = [];
   for (const { pattern, replacements } of operators) {
     for (const match of code.matchAll(pattern)) {
       const at = match.index;
       const inFunction = functionAt(code, at);
-      if (inFunction === undefined || notDriven.test(inFunction)) continue;
+      if (inFunction === undefined || ofMaking.test(inFunction) || unreached.test(inFunction)) continue;
       for (const replace of replacements(match[0])) {
         found.push(mutantAt(file, text, { file, find: match[0], replace, at }, inFunction));
       }

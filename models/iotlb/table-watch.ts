@@ -19,6 +19,8 @@ import { covers, type Span, spanAround } from "./span.js";
 
 export interface Violation {
   readonly invariant: "I9" | "I10" | "I12" | "I13" | "I16" | "I19";
+  /** What else was broken within the operation. */
+  readonly also?: readonly Violation["invariant"][] | undefined;
   readonly sentence: string;
   readonly iova: bigint;
 }
@@ -50,6 +52,7 @@ export class TableWatch {
   readonly #old = { oaLow: 0, oaHigh: 0, sizeLg2: 0, rights: 0, dirty: false, target: -1 };
   readonly #storedItems: number[] = [];
   #violation: Violation | undefined = undefined;
+  readonly #also = new Set<Violation["invariant"]>();
   #pending: Span | undefined = undefined;
   #root = -1;
 
@@ -80,8 +83,10 @@ export class TableWatch {
     if (left !== undefined) this.#report("I9", left.firstLow, left.firstHigh, outlived(left));
     this.#checkWrittenBack();
     const violation = this.#violation;
+    const also = [...this.#also];
     this.#violation = undefined;
-    return violation;
+    this.#also.clear();
+    return violation && also.length > 0 ? { ...violation, also } : violation;
   }
 
   /** A word of table memory was stored. */
@@ -276,7 +281,10 @@ export class TableWatch {
   }
 
   #report(invariant: Violation["invariant"], low: number, high: number, sentence: string): void {
-    if (this.#violation !== undefined) return;
+    if (this.#violation !== undefined) {
+      if (this.#violation.invariant !== invariant) this.#also.add(invariant);
+      return;
+    }
     const iova = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
     this.#violation = { invariant, sentence, iova };
   }

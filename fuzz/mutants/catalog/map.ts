@@ -61,7 +61,7 @@ export const mapMutants: readonly Mutant[] = [
     id: "M05b",
     title: "the levels built for a growth that fails are lost",
     source: "generic page tables: tables leaked on the way out",
-    configurations: growing,
+    configurations: ["amdv1/top2-va64", "amdv1/top3-va64", "amdv1/tiny-growing-twice"],
     invariants: ["I5"],
     patches: [{ file: "engine/grow", find: "giveBack(domain, root, top - 1, oldTop);", replace: "" }],
   },
@@ -158,7 +158,7 @@ export const mapMutants: readonly Mutant[] = [
     title: "a top is taken to reach one level further than it does",
     source: "Xen: the number of levels against the highest index",
     configurations: growing,
-    invariants: ["I16", "I18", "I1"],
+    invariants: ["I16", "I18", "I1", "I6"],
     patches: [
       {
         file: "engine/domain",

@@ -124,7 +124,7 @@ export const writeBackMutants: readonly Mutant[] = [
     title: "a live item becomes another live one",
     source: "oracle fault: the second word of an item that is already valid",
     configurations: arm,
-    invariants: ["I12"],
+    invariants: ["I12", "I19"],
     patches: [
       {
         file: "engine/items",
