@@ -354,7 +354,7 @@ function subjectOf(description: Description): Subject {
   };
 }
 
-/** Below 4 GiB and with frames as small as any format's, so that every format can have it. */
+/** Below 4 GiB, and with the smallest frames that a format asks for: every format can have it. */
 function newMemory(): TableMemory {
   return new TableMemory({ base: TABLE_BASE, capacityBytes: CAPACITY_BYTES, smallestFrameLg2: 10 });
 }
