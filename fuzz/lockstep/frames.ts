@@ -12,6 +12,7 @@ const LARGEST_FRAME_WORDS = 1 << 16;
 /** The least that a root's frame is, as log2 of bytes. */
 function rootFrameAtLeastLg2({ format }: Configuration): number {
   if (format === "x86-pae32") return 5;
+  if (format.endsWith("-guest") || format === "arm-short") return 14;
   // Long descriptors: TTBR's address begins at bit 6.
   const hasSmallRoots = format.startsWith("armv8") || format.startsWith("arm-lpae") || format === "mali";
   return hasSmallRoots ? 6 : 12;

@@ -69,7 +69,8 @@ export function capacityFor(configuration: Configuration, tables: number): numbe
   const { table, root } = frameSizesLg2(configuration, configuration.topLevel);
   // Where all frames are alike the root is one of the tables.
   const own = table === root ? 0 : 2 ** Math.max(root, 12);
-  return tables * 2 ** table + own + wasteOf(table, root);
+  const bytes = tables * 2 ** table + own + wasteOf(table, root);
+  return Math.ceil(bytes / 4096) * 4096;
 }
 
 function defaultCapacity(configuration: Configuration): number {
