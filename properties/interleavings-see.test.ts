@@ -7,7 +7,14 @@ import { fileURLToPath } from "node:url";
 import test from "ava";
 import { type Mistake, stampStepped } from "../build/stepped-stamp.js";
 import { explore, type Scene, Stage } from "../fuzz/concurrency/index.js";
-import { configurationOf, growingScenes, scenesOf, steppedStampOf, tinyOf } from "./stepped-scenes.js";
+import {
+  configurationOf,
+  growingScenes,
+  mapScenesOf,
+  scenesOf,
+  steppedStampOf,
+  tinyOf,
+} from "./stepped-scenes.js";
 
 const DIST = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -137,6 +144,30 @@ const CASES: readonly Case[] = [
     ],
     scenes: growingScenes(growing),
     sees: /hardware finds nothing at|frames are in use/,
+  },
+  {
+    title: "a map trusts another thread to have written its table item back",
+    mistakes: [
+      {
+        file: "engine/map-runs",
+        text: "const isUnknown = threads && markedClean(0) === 0;",
+        by: "const isUnknown = false;",
+      },
+    ],
+    scenes: mapScenesOf(configurationOf("arm-short/noncoh")),
+    sees: /hardware finds nothing at/,
+  },
+  {
+    title: "a map trusts another thread to have told of a root's item",
+    mistakes: [
+      {
+        file: "engine/map-runs",
+        text: "if (threads && rootIsLoaded && at === domain.topLevel)",
+        by: "if (false)",
+      },
+    ],
+    scenes: mapScenesOf(tinyOf("x86-pae32")),
+    sees: /hardware finds nothing at/,
   },
   {
     title: "root and level are published one after the other",

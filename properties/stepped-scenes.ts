@@ -85,6 +85,11 @@ export function scenesOf(configuration: Configuration): readonly NamedScene[] {
   ];
 }
 
+/** Those scenes that have few steps however large the tables are. */
+export function mapScenesOf(configuration: Configuration): readonly NamedScene[] {
+  return scenesOf(configuration).filter(({ before }) => before.length === 0);
+}
+
 /** Two maps raise the top, one of them higher than the other. */
 export function twiceGrowingScene(configuration: Configuration): NamedScene {
   const { granuleLg2, tableBitsLg2 } = shapeOf(configuration);

@@ -2,11 +2,9 @@
  * Hardware that looks on: between any two steps, it walks to the edges of every range that a thread works on. What
  * nobody is changing is as it was or as it was made; what is being changed is one or the other.
  */
-import type { TableMemory } from "../../impl/index.js";
 import { createWalker, describeAddress, describeHex } from "../../models/index.js";
-import { type Walker, WalkResult, walkResultName } from "../../models/walkers/index.js";
+import { type PhysicalMemory, type Walker, WalkResult, walkResultName } from "../../models/walkers/index.js";
 import type { Reference } from "../../reference/index.js";
-import { WindowMemory } from "../lockstep/subject.js";
 import { highWord, joined, lowWord } from "../lockstep/words.js";
 import type { Scene } from "./stage.js";
 
@@ -25,8 +23,8 @@ export class Onlookers {
   readonly #places: readonly Place[];
   readonly #walker: Walker;
 
-  constructor({ configuration, before, threads }: Scene, reference: Reference, memory: TableMemory) {
-    this.#walker = createWalker(configuration, new WindowMemory(memory.words, memory.base));
+  constructor({ configuration, before, threads }: Scene, reference: Reference, physical: PhysicalMemory) {
+    this.#walker = createWalker(configuration, physical);
     const edges = [...before, ...threads.flat()].flatMap((operation) => {
       if (!("length" in operation)) return "iova" in operation ? [operation.iova] : [];
       const { iova, length } = operation;

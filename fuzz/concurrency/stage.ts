@@ -12,6 +12,7 @@ import { optionsOf } from "../lockstep/create-table.js";
 import { frameSizesLg2, smallestFrameLg2 } from "../lockstep/frames.js";
 import { type Answer, answerOf, differenceOfAnswers } from "./answer.js";
 import { differenceAtEnd, type Root } from "./ending.js";
+import { HardwareView } from "./hardware-view.js";
 import { Onlookers } from "./onlookers.js";
 import { finish, PAUSE, perform, type SteppedStamp, type Steps, TOP } from "./stepped.js";
 
@@ -49,6 +50,7 @@ export class Stage {
   readonly memory: TableMemory;
   readonly #stamps: readonly SteppedStamp[];
   readonly #settings;
+  readonly #view: HardwareView;
   readonly #topCell = new Int32Array(new SharedArrayBuffer(4)).fill(-1);
   /** All bytes that a step may change, and what stands there before the threads begin. */
   readonly #parts: readonly Uint8Array[];
@@ -74,7 +76,12 @@ export class Stage {
     });
     const { tableBitsLg2, itemBytesLg2 } = shapeOf(configuration);
     this.#usedWords = Math.min(PAGE_WORDS, ROOT_TABLES << (tableBitsLg2 + itemBytesLg2 - 2));
-    const told = { invalidated: () => {}, cleaned: () => {} };
+    const view = new HardwareView(configuration, this.memory);
+    this.#view = view;
+    const told = {
+      invalidated: () => {},
+      cleaned: (word: number, lengthBytes: number) => view.cleaned(word, lengthBytes),
+    };
     const made = stamps[0].engine.domainSettings(optionsOf(configuration, this.memory, told));
     this.#settings = made.settings;
     this.#makeTables(made.topLevel, table);
@@ -84,12 +91,15 @@ export class Stage {
       const alone = reference.clone();
       return program.map((operation) => answerOf(alone.apply(operation)));
     });
-    this.#onlookers = new Onlookers(scene, reference, this.memory);
+    view.told(this.#rootWord());
+    this.#onlookers = new Onlookers(scene, reference, view.physical);
     this.#end = reference.clone();
     for (const program of threads) for (const operation of program) this.#end.apply(operation);
     this.#end.apply({ op: "sync" });
     const { buffer, books } = this.memory.share();
-    this.#parts = [buffer, books, this.#topCell.buffer].map((part) => new Uint8Array(part));
+    this.#parts = [buffer, view.remembered.buffer, books, this.#topCell.buffer].map(
+      (part) => new Uint8Array(part),
+    );
     this.#atFirst = this.#parts.map((part) => part.slice());
     this.reset();
   }
@@ -141,7 +151,7 @@ export class Stage {
     for (const [at, part] of this.#parts.entries()) {
       const words = wordsOf(part);
       // Of a tiny table's page, only the first words are ever looked at.
-      const used = at === 0 ? this.#usedWords : PAGE_WORDS;
+      const used = at < 2 ? this.#usedWords : PAGE_WORDS;
       for (let page = 0; page < words.length; page += PAGE_WORDS) {
         const end = Math.min(page + used, words.length);
         for (let index = page; index < end; index++) {
@@ -173,7 +183,11 @@ export class Stage {
   #partsOf(stamp: SteppedStamp): { domain: Domain; gather: Gather } {
     const domain = new stamp.engine.Domain(this.#settings);
     domain.topCell = this.#topCell;
-    const gather = new Gather(this.memory, { invalidate: () => {} }, GatherPolicy.Range);
+    const gather = new Gather(
+      this.memory,
+      { invalidate: () => this.#view.told(this.#rootWord()) },
+      GatherPolicy.Range,
+    );
     return { domain, gather };
   }
 
@@ -208,7 +222,11 @@ export class Stage {
   #root(): Root {
     const top = this.#topCell[0];
     const mode = this.#stamps[0].modeOf(top & 7, this.scene.configuration.vaWidthLg2);
-    return { root: this.memory.addressOf(top & ~7), mode };
+    return { root: this.memory.addressOf(this.#rootWord()), mode };
+  }
+
+  #rootWord(): number {
+    return this.#topCell[0] & ~7;
   }
 }
 
