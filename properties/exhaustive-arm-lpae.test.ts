@@ -1,5 +1,5 @@
 /** Every program of a few operations of the alphabet, in every state of the tiny tables: I1 to I8, I11, I14, I18. */
 import { testExhaustively } from "./exhaustive.js";
 
-testExhaustively("arm-lpae-stage1");
-testExhaustively("arm-lpae-stage2");
+testExhaustively("arm-lpae-stage1", 3);
+testExhaustively("arm-lpae-stage2", 3);

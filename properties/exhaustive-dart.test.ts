@@ -2,4 +2,4 @@
 import { testExhaustively } from "./exhaustive.js";
 
 testExhaustively("dart1");
-testExhaustively("dart2");
+testExhaustively("dart2", 3);
