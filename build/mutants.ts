@@ -34,7 +34,7 @@ import { operatorConfigurations } from "./operator-configurations.js";
 const dist = dirname(dirname(fileURLToPath(import.meta.url)));
 const DOCUMENT = "docs/mutants.md";
 const SEEDS = 20;
-const OPERATOR_OPERATIONS = 20_000;
+const OPERATOR_OPERATIONS = 40_000;
 const OPERATOR_OPERATIONS_PER_UNIT = 250;
 
 interface Options {
@@ -135,19 +135,25 @@ async function rowOf(mutant: Mutant | Control): Promise<MatrixRow> {
 async function runOperators(count: number): Promise<boolean> {
   const all = (await Promise.all((await operatorFiles()).map(operatorsOf))).flat();
   const chosen = sampled(all, count, options.seed);
-  const known = new Map(equivalents.map(({ key, why }) => [key, why]));
+  const known = new Map(equivalents.map(({ change, why }) => [change, why]));
   const lives = await Promise.all(chosen.map(operatorLife));
   const survivors = chosen.filter((_, index) => lives[index].operations[0] === undefined);
-  const unexplained = survivors.filter(({ key }) => !known.has(key));
-  for (const { key } of survivors)
-    say(`survived  ${key}${known.has(key) ? `\n          ${known.get(key)}` : ""}`);
-  const rate = (100 * (chosen.length - survivors.length)) / chosen.length;
+  const unexplained = survivors.filter(({ change }) => !known.has(change));
+  for (const { key, change } of survivors)
+    say(`survived  ${key}${known.has(change) ? `\n          ${known.get(change)}` : ""}`);
+  // What nothing can show is no mutant.
+  const real = chosen.length - survivors.length + unexplained.length;
+  const died = chosen.length - survivors.length;
+  const rate = (100 * died) / real;
   if (options.json) {
     const report = { of: all.length, sampled: chosen.length, survivors, unexplained };
     process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
   }
-  const shares = `${chosen.length - survivors.length} of ${chosen.length} died (${rate.toFixed(1)} %)`;
-  say(`${shares}, of ${all.length}; ${unexplained.length} survivors without an explanation`);
+  const shares = `${died} of ${real} died (${rate.toFixed(1)} %)`;
+  const rest = `${survivors.length - unexplained.length} more are equivalent`;
+  say(
+    `${shares}, ${rest}; ${unexplained.length} survivors are not explained; there are ${all.length} in all`,
+  );
   return rate >= 95 && unexplained.length === 0;
 }
 

@@ -13,7 +13,7 @@ const OF_ENGINE = [
   "amdv1/top1-va31-queued",
   "armv8-stage1/4k-ttbr1-hd-queued",
   "x86-pae32/oa36",
-  "arm-short/all",
+  "arm-short/oas40",
   "armv8-stage2/16k_ias40_oas40",
   "armv8-stage1/4k-lpa2-hd-noncoh",
   "riscv32/sv32",
@@ -21,7 +21,20 @@ const OF_ENGINE = [
   "riscv64-guest/sv39x4",
 ];
 
+/** Files of the engine that only some formats come to. */
+const OF_FILE: Readonly<Record<string, readonly string[]>> = {
+  "engine/grow": ["amdv1/top2-va64", "amdv1/top3-va64", "amdv1/tiny-growing-twice", "amdv1/top1-va31-queued"],
+  "engine/dirty": [
+    "amdv1/top2-va64",
+    "amdv1/top2-va64-nogaps",
+    "armv8-stage1/4k-hd-nogaps",
+    "armv8-stage2/4k-hd",
+  ],
+};
+
 export function operatorConfigurations(file: string, formats: readonly FormatName[]): readonly string[] {
+  const own = OF_FILE[file];
+  if (own !== undefined) return own;
   const all = formats.flatMap(configurationsOf);
   if (!file.startsWith("formats/")) {
     const names = all.map(configurationName);

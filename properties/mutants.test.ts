@@ -2,7 +2,7 @@
  * The suite must notice bugs that were put in on purpose: here the cheapest of each kind, one seed each.
  * `npm run mutants` runs all of them with twenty.
  */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import test from "ava";
@@ -108,17 +108,22 @@ test("operator mutants are drawn by the seed alone, and each changes its line", 
   t.true(all.length > 100);
   t.deepEqual(sampled(all, 20, "a"), sampled([...all].reverse(), 20, "a"));
   t.notDeepEqual(sampled(all, 20, "a"), sampled(all, 20, "b"));
-  for (const { patch, line, becomes } of all) {
-    t.not(line, becomes);
+  for (const { patch } of all) {
     t.not(applyPatches(compiled("engine/unmap"), [patch]), compiled("engine/unmap"));
   }
 });
 
 test("every explanation of a survivor is of a mutant that there is", (t) => {
-  const files = new Set(equivalents.map(({ key }) => key.split(" ")[0]));
-  const keys = [...files].flatMap((file) => operatorMutants(file, compiled(file)).map(({ key }) => key));
+  const files = ["engine", "formats"].flatMap((folder) =>
+    readdirSync(join(dist, "impl", folder))
+      .filter((name) => name.endsWith(".js"))
+      .map((name) => `${folder}/${name.slice(0, -".js".length)}`),
+  );
+  const changes = new Set(
+    files.flatMap((file) => operatorMutants(file, compiled(file)).map(({ change }) => change)),
+  );
   t.deepEqual(
-    equivalents.filter(({ key }) => !keys.includes(key)),
+    equivalents.filter(({ change }) => !changes.has(change)),
     [],
   );
 });

@@ -1,8 +1,43 @@
 /** Operator mutants that survive and may: what they change, no operation, store or invalidation can show. */
 export interface Equivalent {
-  /** As `OperatorMutant.key`. */
-  readonly key: string;
+  /** The line, an arrow, and what becomes of it, wherever it stands (`OperatorMutant.change`). */
+  readonly change: string;
   readonly why: string;
 }
 
-export const equivalents: readonly Equivalent[] = [];
+export const equivalents: readonly Equivalent[] = [
+  {
+    change:
+      "if (incoherent && domain.cleaner !== undefined) → if (incoherent || domain.cleaner !== undefined)",
+    why: "a domain that snoops has no cleaner, and `clean` then does nothing",
+  },
+  {
+    change: "return (word & CLEANED_HIGH) !== 0; → return (word & CLEANED_HIGH) === 0;",
+    why: "an item that one thread linked is marked when the call returns; cleaning it again shows nothing",
+  },
+  {
+    change:
+      "return level === 0 || (low & (R | W | X)) !== 0 ? EntryKind.Leaf : EntryKind.Table; → return level === 0 || (low & (R | W & X)) !== 0 ? EntryKind.Leaf : EntryKind.Table;",
+    why: "every leaf that is mapped is readable",
+  },
+  {
+    change:
+      "return bits >= 32 ? high >>> (bits - 32) === 0 : high === 0 && low >>> bits === 0; → return bits >= 32 ? high >>> (bits + 32) === 0 : high === 0 && low >>> bits === 0;",
+    why: "a shift looks at five bits of its count",
+  },
+  {
+    change:
+      "const hasFar = pageReachLg2 < 64 && domain.settings.oaWidthLg2 > pageReachLg2; → const hasFar = pageReachLg2 <= 64 && domain.settings.oaWidthLg2 > pageReachLg2;",
+    why: "no output width is above 64",
+  },
+  {
+    change:
+      "return (low & PR) !== 0 && ((low + (1 << NEXT_LEVEL_SHIFT)) & (6 << NEXT_LEVEL_SHIFT)) !== 0; → return (low | PR) !== 0 && ((low + (1 << NEXT_LEVEL_SHIFT)) & (6 << NEXT_LEVEL_SHIFT)) !== 0;",
+    why: "an item that is not present is 0, whose NextLevel is no table's",
+  },
+  {
+    change:
+      "return level <= leafLevelMax ? plainLeafMask(level) : 1 << 3; → return level < leafLevelMax ? plainLeafMask(level) : 1 << 3;",
+    why: "the short way for leaves is not taken at one level; the long one does the same",
+  },
+];

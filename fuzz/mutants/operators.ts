@@ -7,14 +7,13 @@ import { createHash } from "node:crypto";
 import type { Patch } from "./mutant.js";
 
 export interface OperatorMutant {
-  /** Says what was changed, and stays the same while the line does. */
+  /** Says where what was changed. */
   readonly key: string;
+  /** The line, an arrow, and what becomes of it. */
+  readonly change: string;
   readonly file: string;
   /** The function in which the change is. */
   readonly inFunction: string;
-  /** The line, before and after. */
-  readonly line: string;
-  readonly becomes: string;
   readonly patch: Patch;
 }
 
@@ -64,6 +63,8 @@ const operators: readonly Operator[] = [
  */
 const ofMaking =
   /^(registersOf|conflictOf|rootLevelFor|demandsConcatenation|baseOf|granuleField|fetchesOuter)$/;
+/** What only threads come to; their interleavings are explored elsewhere (`fuzz/concurrency`). */
+const ofThreads = /^(tableOfAnother|noteLinked|adoptTop)$/;
 /** Functions that every format must have, and the constant by which the engine leaves them alone. */
 const unlessOffered: readonly (readonly [functions: RegExp, off: RegExp])[] = [
   [/^(isDirty|dirtied|cleaned)$/, /^export const tracksDirty = false;/m],
@@ -80,7 +81,8 @@ export function operatorMutants(file: string, text: string): readonly OperatorMu
     for (const match of code.matchAll(pattern)) {
       const at = match.index;
       const inFunction = functionAt(code, at);
-      if (inFunction === undefined || ofMaking.test(inFunction) || unreached.test(inFunction)) continue;
+      if (inFunction === undefined) continue;
+      if ([ofMaking, ofThreads, unreached].some((left) => left.test(inFunction))) continue;
       for (const replace of replacements(match[0])) {
         found.push(mutantAt(file, text, { file, find: match[0], replace, at }, inFunction));
       }
@@ -100,7 +102,8 @@ function mutantAt(
   const end = text.indexOf("\n", at + find.length);
   const line = text.slice(begin, end).trim();
   const becomes = (text.slice(begin, at) + replace + text.slice(at + find.length, end)).trim();
-  return { key: `${file} ${inFunction}: ${line} → ${becomes}`, file, inFunction, line, becomes, patch };
+  const change = `${line} → ${becomes}`;
+  return { key: `${file} ${inFunction}: ${change}`, change, file, inFunction, patch };
 }
 
 /** The text with blanks in place of comments, strings and imports, so that places stay. */

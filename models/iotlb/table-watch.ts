@@ -140,8 +140,14 @@ export class TableWatch {
     this.cache.invalidated(span, leafLevels, tableLevels);
   }
 
+  /** Bytes were written back. What is reached must be named table by table: more would be somebody else's. */
   cleaned(word: number, lengthBytes: number): void {
     this.#writtenBack?.cleaned(word, lengthBytes);
+    const level = this.#tables.levelAt(word);
+    if (level < 0 || this.#tables.levelAt(word + (lengthBytes >> 2) - 1) === level) return;
+    this.#tables.locate(word, this.#place);
+    const sentence = `a write-back of ${lengthBytes} bytes leaves the table of level ${level} in which it begins`;
+    this.#report("I13", this.#place.vaLow, this.#place.vaHigh, sentence);
   }
 
   #changed(item: number, level: number, oldLow: number, oldHigh: number, low: number, high: number): void {
