@@ -20,16 +20,16 @@ import {
   mutants,
   type OperatorMutant,
   operationsAtMost,
+  operatorConfigurations,
   operatorMutants,
   pending,
   quick,
   sampled,
   textMatrix,
 } from "../fuzz/mutants/index.js";
-import { formatNames } from "../models/index.js";
 import { applyPatches, PatchError } from "./mutant-stamp.js";
 import type { MutantJob, MutantLife } from "./mutant-worker.js";
-import { operatorConfigurations } from "./operator-configurations.js";
+import { STAMPS } from "./stamps.js";
 
 const dist = dirname(dirname(fileURLToPath(import.meta.url)));
 const DOCUMENT = "docs/mutants.md";
@@ -172,12 +172,16 @@ async function operatorsOf(file: string): Promise<readonly OperatorMutant[]> {
   return operatorMutants(file, await readFile(join(dist, "impl", `${file}.js`), "utf8"));
 }
 
+function stampsOf(file: string): readonly string[] {
+  return STAMPS.filter(({ format }) => file === `formats/${format}`).map(({ name }) => name);
+}
+
 async function operatorLife({ key, file, patch }: OperatorMutant): Promise<MutantLife> {
   const place = `${file.replace("/", "-")}-${patch.at}-${patch.find.trim()}-${patch.replace.trim()}`;
   const life = await live({
     name: Buffer.from(place).toString("hex").slice(-48),
     patches: [patch],
-    configurations: operatorConfigurations(file, formatNames),
+    configurations: operatorConfigurations(file, stampsOf(file)),
     seeds: [options.seed],
     operationsAtMost: OPERATOR_OPERATIONS,
     operationsPerUnit: OPERATOR_OPERATIONS_PER_UNIT,

@@ -4,6 +4,7 @@ export { equivalents } from "./equivalents.js";
 export { isCaught, type Matrix, type MatrixRow, markdownMatrix, matrixRow, textMatrix } from "./matrix.js";
 export { configurationsOfMutant, type Kill, killOf, operationsAtMost, shrunkLength } from "./measure.js";
 export type { Control, Mutant, Patch, Pending } from "./mutant.js";
+export { operatorConfigurations } from "./operator-configurations.js";
 export { type OperatorMutant, operatorMutants, sampled } from "./operators.js";
 export { quick } from "./quick.js";
 export { type MutantStamp, stampOf, subjectFactory } from "./subject.js";

@@ -98,6 +98,16 @@ export const writeBackMutants: readonly Mutant[] = [
     patches: [{ file: "engine/items", find: "domain.clean(item, itemBytes);", replace: "" }],
   },
   {
+    id: "F39",
+    title: "an entry that was cleaned of its dirty state is not written back",
+    source: "oracle fault",
+    configurations: ["armv8-stage1/4k-lpa2-hd-noncoh"],
+    invariants: ["I13"],
+    patches: [
+      { file: "engine/dirty", find: "domain.clean(cursor.item, cursor.itemsWords * 4);", replace: "" },
+    ],
+  },
+  {
     id: "M26b",
     title: "a block takes the place of a table without break before make",
     source: "arm64: changes between blocks and tables",

@@ -1,7 +1,6 @@
 /** On which configurations an operator mutant is run: those that are made of the module that it changes. */
-import { stampOf } from "../fuzz/mutants/index.js";
-import { configurationName, configurationsOf, type FormatName } from "../models/index.js";
-import { STAMPS } from "./stamps.js";
+import { configurationName, configurationsOf, formatNames } from "../../models/index.js";
+import { stampOf } from "./subject.js";
 
 /** What the engine can do that one format alone asks of it: each of these makes it do something of its own. */
 const OF_ENGINE = [
@@ -29,18 +28,15 @@ const OF_FILE: Readonly<Record<string, readonly string[]>> = {
     "amdv1/top2-va64-nogaps",
     "armv8-stage1/4k-hd-nogaps",
     "armv8-stage2/4k-hd",
+    "armv8-stage1/4k-lpa2-hd-noncoh",
   ],
 };
 
-export function operatorConfigurations(file: string, formats: readonly FormatName[]): readonly string[] {
-  const own = OF_FILE[file];
-  if (own !== undefined) return own;
-  const all = formats.flatMap(configurationsOf);
-  if (!file.startsWith("formats/")) {
-    const names = all.map(configurationName);
-    return OF_ENGINE.filter((name) => names.includes(name));
-  }
-  const format = file.slice("formats/".length);
-  const stamps = STAMPS.filter((stamp) => stamp.format === format).map(({ name }) => name);
+/** `stamps`: the names of those that are made of the file's format, where it is one. */
+export function operatorConfigurations(file: string, stamps: readonly string[]): readonly string[] {
+  const all = formatNames.flatMap(configurationsOf);
+  const names = all.map(configurationName);
+  if (!file.startsWith("formats/"))
+    return (OF_FILE[file] ?? OF_ENGINE).filter((name) => names.includes(name));
   return all.filter((one) => stamps.includes(stampOf(one)) && one.tiny === undefined).map(configurationName);
 }
