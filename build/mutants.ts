@@ -16,6 +16,7 @@ import {
   type MatrixRow,
   type Mutant,
   markdownMatrix,
+  markdownRow,
   matrixRow,
   mutants,
   type OperatorMutant,
@@ -197,12 +198,22 @@ async function operatorLife({ key, file, patch }: OperatorMutant): Promise<Mutan
 async function writeDocument(rows: readonly MatrixRow[]): Promise<void> {
   const file = join(dirname(dist), DOCUMENT);
   const text = await readFile(file, "utf8");
-  const matrix = markdownMatrix({ rows, pending });
-  const written = text.replace(
+  await writeFile(file, options.only === undefined ? withMatrix(text, rows) : withRows(text, rows));
+}
+
+function withMatrix(text: string, rows: readonly MatrixRow[]): string {
+  return text.replace(
     /(<!-- npm run mutants -- --write -->\n)[\s\S]*?(<!-- end -->)/,
-    (_, begin: string, end: string) => `${begin}\n${matrix}\n${end}`,
+    (_, begin: string, end: string) => `${begin}\n${markdownMatrix({ rows, pending })}\n${end}`,
   );
-  await writeFile(file, written);
+}
+
+/** Replaces the rows of some mutants and leaves those of the others. */
+function withRows(text: string, rows: readonly MatrixRow[]): string {
+  return rows.reduce(
+    (written, row) => written.replace(new RegExp(`^\\| ${row.id}( ✗)? \\|.*$`, "m"), () => markdownRow(row)),
+    text,
+  );
 }
 
 function say(line: string): void {

@@ -102,17 +102,23 @@ function figure(value: number | undefined): string {
   return value === undefined ? "–" : String(value).replace(/\B(?=([0-9]{3})+$)/g, "_");
 }
 
+export function markdownRow(row: MatrixRow): string {
+  return markdownLine(cells(row));
+}
+
+function markdownLine(parts: readonly string[]): string {
+  return `| ${parts.join(" | ")} |`;
+}
+
 export function markdownMatrix({ rows, pending }: Matrix): string {
-  const line = (parts: readonly string[]) => `| ${parts.join(" | ")} |`;
-  const ruler = line(HEAD.map(() => "---"));
-  const waiting = pending.map(({ id, title, waitsFor }) => line([id, title, waitsFor]));
+  const waiting = pending.map(({ id, title, waitsFor }) => markdownLine([id, title, waitsFor]));
   return [
-    line(HEAD),
-    ruler,
-    ...rows.map((row) => line(cells(row))),
+    markdownLine(HEAD),
+    markdownLine(HEAD.map(() => "---")),
+    ...rows.map(markdownRow),
     "",
-    line(["pending", "known bug, or the half of it", "waits for"]),
-    line(["---", "---", "---"]),
+    markdownLine(["pending", "known bug, or the half of it", "waits for"]),
+    markdownLine(["---", "---", "---"]),
     ...waiting,
     "",
   ].join("\n");

@@ -306,7 +306,7 @@ export const mapMutants: readonly Mutant[] = [
     title: "smaller pages are used where a larger one fits",
     source: "oracle fault",
     configurations: several,
-    invariants: ["I7", "I6"],
+    invariants: ["I7", "I6", "I11", "I3"],
     patches: [
       {
         file: "engine/page-size",
@@ -315,6 +315,6 @@ export const mapMutants: readonly Mutant[] = [
           "highestSizeUpTo(sizesLow, sizesHigh, Math.min(divides, fits) === 21 ? 20 : Math.min(divides, fits))",
       },
     ],
-    note: "Where tables stand already, smaller pages go into them, and the tables tell (I6).",
+    note: "Where tables stand already, smaller pages go into them, and the tables tell (I6, I11), or the allocation that was to fail is one of theirs (I3).",
   },
 ];
