@@ -82,8 +82,8 @@ function create(creation: IoCreation, config: IoConfig): Outcome {
   }
 }
 
-/** Large enough for the widest root. */
-const MEMORY_BYTES = 1 << 21;
+/** Large enough for a root of every size, each aligned to its own. */
+const MEMORY_BYTES = 1 << 22;
 /** By address, one memory for all creations: each gives back what it took. */
 const memories = new Map<bigint, TableMemory>();
 
