@@ -56,9 +56,9 @@ export function matrixRow(mutant: Mutant | Control, lives: Lives): MatrixRow {
   };
 }
 
-/** A mutant that every seed kills by what should catch it; a control that every seed lets live. */
-export function isCaught({ expected, seeds, survived, astray }: MatrixRow): boolean {
-  return expected.length === 0 ? survived === seeds : survived === 0 && astray === 0;
+/** A mutant that 95 of 100 seeds kill in time, all by what should catch it; a control that every seed lets live. */
+export function isCaught({ expected, seeds, survived, astray, p95 }: MatrixRow): boolean {
+  return expected.length === 0 ? survived === seeds : p95 !== undefined && astray === 0;
 }
 
 function finite(value: number): number | undefined {

@@ -158,7 +158,7 @@ export const mapMutants: readonly Mutant[] = [
     title: "a top is taken to reach one level further than it does",
     source: "Xen: the number of levels against the highest index",
     configurations: growing,
-    invariants: ["I16", "I18", "I1", "I6"],
+    invariants: ["I16", "I18", "I1", "I6", "I2"],
     patches: [
       {
         file: "engine/domain",
