@@ -234,9 +234,9 @@ export class PageByPage {
     return [...firsts].map((start) => {
       const pages = this.#pagesOfEntry(start);
       const sizeLg2 = Math.log2(pages.length * Number(this.#pageBytes));
-      const { read, write } = this.#grants(pages[0].prot);
+      const { read, write, execute } = this.#grants(pages[0].prot);
       const dirty = pages.some((page) => page.dirty);
-      return { iova: start, sizeLg2, pa: pages[0].pa, read, write, dirty };
+      return { iova: start, sizeLg2, pa: pages[0].pa, read, write, execute, dirty };
     });
   }
 

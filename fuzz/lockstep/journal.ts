@@ -5,6 +5,9 @@ import { spanOf, type TableWatch } from "../../models/iotlb/index.js";
 /** More stores than any legal operation makes: whoever passes this is going round in circles. */
 const STORES_AT_MOST = 1 << 22;
 
+/** More roots than any operation publishes. */
+const PUBLICATIONS_AT_MOST = 64;
+
 /** An operation did not come to an end. */
 export class EndlessOperation extends Error {
   override readonly name = "EndlessOperation";
@@ -82,6 +85,9 @@ export class Journal implements MemoryObserver {
   }
 
   published(oldTop: number, newTop: number): void {
+    if (this.publications.length === PUBLICATIONS_AT_MOST) {
+      throw new EndlessOperation(`${PUBLICATIONS_AT_MOST} roots published and no end`);
+    }
     this.publications.push({ oldTop, newTop });
     this.watch?.published(newTop & ~7, newTop & 7);
   }
