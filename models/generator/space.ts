@@ -56,7 +56,9 @@ export function spaceOf({ configuration, pageSizes }: GeneratorState): Space {
   const { granuleLg2, tableBitsLg2, wideRoot, tracksDirty } = shapeOf(configuration);
   const neededLevel = Math.ceil((vaWidthLg2 - granuleLg2) / tableBitsLg2) - 1;
   const highestTopLevel = growingTop ? Math.max(topLevel, neededLevel) : topLevel;
-  const rootLg2 = granuleLg2 + tableBitsLg2 * highestTopLevel + rootBitsLg2(configuration, highestTopLevel);
+  const topItemLg2 = granuleLg2 + tableBitsLg2 * highestTopLevel;
+  // A root narrower than one of its items has one, of which the input reaches a part.
+  const rootLg2 = Math.min(topItemLg2 + rootBitsLg2(configuration, highestTopLevel), vaWidthLg2);
   const spansLg2 = Array.from({ length: highestTopLevel + 1 }, (_, level) =>
     wideRoot && level === topLevel ? rootLg2 : Math.min(granuleLg2 + tableBitsLg2 * (level + 1), 64),
   );
