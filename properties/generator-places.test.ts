@@ -1,5 +1,6 @@
 /** The generator goes where the formats differ: seams of output addresses, the upper half, attributes. */
 import test from "ava";
+import { spoiledRange } from "../models/generator/bad-input.js";
 import { type Configuration, nextOperation, profileFor, SeededDraws } from "../models/index.js";
 import { Reference } from "../reference/index.js";
 import { configuration } from "./reference-configuration.js";
@@ -80,4 +81,21 @@ test("requests name every attribute, alone and together", (t) => {
     const isThere = [1, 2, 3].some((rights) => prots.has(rights | attributes));
     t.true(isThere, `no attributes ${attributes}`);
   }
+});
+
+test("what is spoiled inside the last page of all still has a 64-bit address", (t) => {
+  // The smallest page is 2 MiB, so a removal may begin half a page before the end.
+  const ofDomain = configuration("x86-64", { signExtended: true, topLevel: 3, pageSizes: 1n << 21n });
+  const { space } = profileFor(new Reference(ofDomain));
+  const draws = new SeededDraws("the last page");
+  const inside = { iova: 2n ** 64n - 2n ** 20n, length: 0x1000n };
+  const firsts = Array.from({ length: 200 }, () => {
+    draws.nextRecord();
+    return spoiledRange(draws, space, inside).iova;
+  });
+  t.deepEqual(
+    firsts.filter((iova) => iova >= 2n ** 64n),
+    [],
+  );
+  t.true(firsts.includes(0n));
 });

@@ -54,7 +54,8 @@ export function spoiledRange(draws: Draws, space: Space, { iova, length }: Addre
     case 0:
       return { iova, length: 0n };
     case 1:
-      return { iova: iova + misalignment(draws, smallestLg2), length };
+      // A removal may begin inside the last page of all: then this is address 0.
+      return { iova: BigInt.asUintN(64, iova + misalignment(draws, smallestLg2)), length };
     case 2:
       // A granule is what deployed code has a short way for, which must ask whether the domain has such pages.
       if (space.granuleLg2 < smallestLg2 && draws.below(2) === 0) return { iova, length: granule };
