@@ -35,6 +35,7 @@ export async function fuzzCommand(options: FuzzOptions): Promise<Exit> {
   const seed = options.seed ?? randomBytes(4).toString("hex");
   if (!isSeed(seed)) throw new UsageError(`"${seed}" is no seed: up to 64 letters, digits, ".", "_" and "-"`);
   const configurations = selectConfigurations(options.format, options.config).filter(canCreate);
+  if (configurations.length === 0) throw new UsageError("the implementation can be made with none of these");
   const workers = options.workers ?? availableParallelism();
   const show = options.json === true ? undefined : new Progress();
   show?.write(`seed ${seed}, ${configurations.length} configurations, ${workers} threads\n`);
