@@ -1,6 +1,6 @@
 // A callback of the user's that throws ends the call, and loses nothing: not the page sizes, not an invalidation.
 import test from "ava";
-import { amdv1, Prot, TableMemory } from "../impl/index.js";
+import { amdv1, armv8Stage1_4k, Prot, TableMemory } from "../impl/index.js";
 
 const PAGE = 0x1000n;
 const LARGE = 0x20_0000n;
@@ -41,4 +41,28 @@ test("after an onDirty that threw, what was cleaned is invalidated", (t) => {
     }),
   );
   t.is(state.invalidations, 1);
+});
+
+test("break before make: after an invalidate that threw between break and make, map says what it made before", (t) => {
+  const state = { failing: false };
+  const table = armv8Stage1_4k.create({
+    memory: new TableMemory({ capacityBytes: 1 << 20 }),
+    pageSizes: PAGE | LARGE,
+    invalidate: () => {
+      if (state.failing) throw new Error("the hardware does not answer");
+    },
+  });
+  // An empty table stays where the third large page will go.
+  table.map(2n * LARGE, 0n, PAGE, RW);
+  table.unmap(2n * LARGE, PAGE);
+  state.failing = true;
+  t.throws(() => table.map(0n, 0x4000_0000n, 4n * LARGE, RW), { message: "the hardware does not answer" });
+  t.is(table.mappedBytes, 2n * LARGE);
+  t.deepEqual(
+    [...table.entries()].map(({ iova }) => iova),
+    [0n, LARGE],
+  );
+  state.failing = false;
+  table.map(2n * LARGE, 0x4040_0000n, 2n * LARGE, RW);
+  t.is(table.lookup(3n * LARGE), 0x4060_0000n);
 });
