@@ -250,6 +250,7 @@ test("short descriptor: what a supersection replaces is forgotten before the fir
     stored: (word, _old, value) => {
       if (value !== 0) seen.push([word, invalidations.length, memory.quarantinedFrames]);
     },
+    storedPair: () => t.fail("these items have one word"),
     allocated: () => {},
     quarantined: () => {},
     released: () => {},

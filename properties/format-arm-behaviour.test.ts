@@ -98,6 +98,7 @@ for (const format of armFormats) {
         if ((oldValue & 3) === 3 && newValue === 0) events.push("unlink");
         else if ((newValue & 3) === 1) events.push("leaf");
       },
+      storedPair: () => events.push("both words at once"),
       allocated() {},
       quarantined() {},
       released() {},

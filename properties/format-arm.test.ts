@@ -381,6 +381,7 @@ for (const [name, vaWidthLg2, oaWidthLg2, eager, level, rootLg2] of starts) {
     let frameLg2 = 0;
     memory.observer = {
       stored() {},
+      storedPair() {},
       allocated: (_word, lg2) => {
         frameLg2 = lg2;
       },

@@ -170,6 +170,7 @@ test("whoever watches is told of every frame, from its allocation to its release
   const seen: string[] = [];
   const observer: MemoryObserver = {
     stored: () => seen.push("stored"),
+    storedPair: () => seen.push("storedPair"),
     published: () => seen.push("published"),
     allocated: (word, frameLg2) => seen.push(`allocated ${word} 2^${frameLg2}`),
     quarantined: (word, frameLg2) => seen.push(`quarantined ${word} 2^${frameLg2}`),

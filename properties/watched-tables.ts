@@ -45,6 +45,17 @@ export class WatchedTables implements PhysicalMemory {
     return this;
   }
 
+  /** Both words of an item in one store. */
+  pair(frame: number, index: number, item: bigint): this {
+    const word = (frame * FRAME_BYTES) / 4 + index * 2;
+    const [oldLow, oldHigh] = [this.words[word], this.words[word + 1]];
+    const [low, high] = wordsOf(item);
+    this.words[word] = low;
+    this.words[word + 1] = high;
+    this.watch.storedPair(word, oldLow, oldHigh, low, high);
+    return this;
+  }
+
   invalidate(first: bigint, last: bigint, leafLevels = 0xff, tableLevels = 0xff): this {
     this.watch.invalidated(spanOf(first, last), leafLevels, tableLevels);
     return this;

@@ -55,6 +55,7 @@ function create(creation: IoCreation, config: IoConfig): Outcome {
   let rootBytes = 0;
   memory.observer = {
     stored: () => {},
+    storedPair: () => {},
     allocated: (_word, frameLg2) => {
       rootBytes = 2 ** frameLg2;
     },

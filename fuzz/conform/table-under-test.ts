@@ -46,6 +46,7 @@ export class CountingMemory {
     this.memory = new TableMemory({ base, capacityBytes: CAPACITY_BYTES });
     const observer: MemoryObserver = {
       stored: () => {},
+      storedPair: () => {},
       allocated: () => {},
       quarantined: () => {},
       released: () => {

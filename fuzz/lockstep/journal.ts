@@ -58,15 +58,15 @@ export class Journal implements MemoryObserver {
   }
 
   stored(word: number, oldValue: number, newValue: number): void {
-    const count = this.storeCount;
-    if (count === this.stores.length) this.#widen();
-    this.stores[count] = word;
-    this.storeCount = count + 1;
-    if (this.#unclean !== undefined) {
-      const isMark = (oldValue ^ newValue) === this.#markBit && (word & 1) === this.#markWord;
-      if (!isMark) this.#unclean[word] = 1;
-    }
+    this.#note(word, oldValue, newValue);
     this.watch?.stored(word, oldValue, newValue);
+  }
+
+  /** One store of both words: whoever looks at memory sees neither without the other. */
+  storedPair(word: number, oldLow: number, oldHigh: number, newLow: number, newHigh: number): void {
+    this.#note(word, oldLow, newLow);
+    this.#note(word + 1, oldHigh, newHigh);
+    this.watch?.storedPair(word, oldLow, oldHigh, newLow, newHigh);
   }
 
   allocated(word: number, frameLg2: number): void {
@@ -108,6 +108,17 @@ export class Journal implements MemoryObserver {
   /** Whether a walker that does not snoop may see an old value of this word. */
   isUnclean(word: number): boolean {
     return this.#unclean !== undefined && this.#unclean[word] !== 0;
+  }
+
+  #note(word: number, oldValue: number, newValue: number): void {
+    const count = this.storeCount;
+    if (count === this.stores.length) this.#widen();
+    this.stores[count] = word;
+    this.storeCount = count + 1;
+    if (this.#unclean !== undefined) {
+      const isMark = (oldValue ^ newValue) === this.#markBit && (word & 1) === this.#markWord;
+      if (!isMark) this.#unclean[word] = 1;
+    }
   }
 
   #widen(): void {

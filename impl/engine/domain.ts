@@ -14,7 +14,7 @@ import {
   upperHalf,
   wideRoot,
 } from "../stamp/format.js";
-import { publishTop, threads } from "../stamp/variant.js";
+import { publishTop } from "../stamp/variant.js";
 import { levelLg2, tableWord, trailingZeros } from "./geometry.js";
 
 /** What an incoherent domain tells its owner: these bytes must reach memory before anything else is stored. */
@@ -92,8 +92,9 @@ export class Domain {
 
   /** Root and top level in one cell: the root's word index, with the level in its low bits. */
   top = -1;
-  /** For threads: the cell in which `top` is published, and the table memory as items of 64 bits. */
+  /** For threads: the cell in which `top` is published. */
   topCell: Int32Array = NO_CELL;
+  /** The table memory as items of 64 bits, where items have two words. */
   readonly pairs: BigInt64Array;
   /** The address bits that the present top does not reach, where it can grow; else none. */
   beyondTopLow = 0;
@@ -136,7 +137,8 @@ export class Domain {
     this.settings = settings;
     this.memory = settings.memory;
     this.words = settings.memory.words;
-    this.pairs = threads ? new BigInt64Array(this.words.buffer) : NO_PAIRS;
+    const { buffer, length } = this.words;
+    this.pairs = itemWords === 2 ? new BigInt64Array(buffer, 0, length >> 1) : NO_PAIRS;
     this.baseLow = settings.memory.baseLow;
     this.flags = settings.flags;
     this.encryptionHigh = settings.encryptionHigh;

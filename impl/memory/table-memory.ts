@@ -69,6 +69,8 @@ export interface SharedTableMemory {
 export interface MemoryObserver {
   /** One 32-bit store into table memory. */
   stored(word: number, oldValue: number, newValue: number): void;
+  /** One 64-bit store of an item of two words; `word` is that of its low one. */
+  storedPair(word: number, oldLow: number, oldHigh: number, newLow: number, newHigh: number): void;
   allocated(word: number, frameLg2: number): void;
   quarantined(word: number, frameLg2: number): void;
   released(word: number, frameLg2: number): void;

@@ -94,11 +94,7 @@ export class TableWatch {
     const tables = this.#tables;
     const item = tables.itemWordsLg2 === 1 ? word & ~1 : word;
     const isLow = word === item;
-    const mark = isLow ? this.#markLow : this.#markHigh;
-    if (this.#writtenBack !== undefined && (mark === 0 || (oldValue ^ newValue) !== mark)) {
-      this.#writtenBack.stored(word);
-      this.#storedItems.push(item);
-    }
+    this.#noteStore(word, item, (oldValue ^ newValue) | 0, isLow ? this.#markLow : this.#markHigh);
     const low = tables.words[item];
     const oldLow = isLow ? oldValue : low;
     // No architecture finds an item present of which the low word is 0.
@@ -107,6 +103,15 @@ export class TableWatch {
     if (level < 0) return;
     const high = tables.highOf(item);
     this.#changed(item, level, oldLow, isLow ? high : oldValue, low, high);
+  }
+
+  /** Both words of an item were stored at once: nobody saw one of them without the other. */
+  storedPair(item: number, oldLow: number, oldHigh: number, newLow: number, newHigh: number): void {
+    this.#noteStore(item, item, oldLow ^ newLow, this.#markLow);
+    this.#noteStore(item + 1, item, oldHigh ^ newHigh, this.#markHigh);
+    if ((oldLow | newLow) === 0 || (oldLow === newLow && oldHigh === newHigh)) return;
+    const level = this.#tables.levelAt(item);
+    if (level >= 0) this.#changed(item, level, oldLow, oldHigh, newLow, newHigh);
   }
 
   /** Root and top level were published: at once, what the old root translated is reached from the new one. */
@@ -148,6 +153,13 @@ export class TableWatch {
     this.#tables.locate(word, this.#place);
     const sentence = `a write-back of ${lengthBytes} bytes leaves the table of level ${level} in which it begins`;
     this.#report("I13", this.#place.vaLow, this.#place.vaHigh, sentence);
+  }
+
+  /** A store must reach memory unless the mark is all that it changed. */
+  #noteStore(word: number, item: number, difference: number, mark: number): void {
+    if (this.#writtenBack === undefined || (mark !== 0 && difference === mark)) return;
+    this.#writtenBack.stored(word);
+    this.#storedItems.push(item);
   }
 
   #changed(item: number, level: number, oldLow: number, oldHigh: number, low: number, high: number): void {

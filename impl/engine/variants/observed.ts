@@ -1,6 +1,7 @@
 /** The observed variant: every store is one event, so that caches and walkers can be checked between any two. */
 import { itemWords } from "../../stamp/format.js";
 import type { Domain } from "../domain.js";
+import * as plain from "./plain.js";
 
 export const threads = false;
 
@@ -25,6 +26,17 @@ export function storeWord(domain: Domain, words: Int32Array, word: number, value
   const oldValue = words[word];
   words[word] = value;
   domain.memory.observer?.stored(word, oldValue, value);
+}
+
+export function storePair(domain: Domain, words: Int32Array, item: number, low: number, high: number): void {
+  if (!Number.isInteger(item) || item < 0 || item + 1 >= words.length || (item & 1) !== 0) {
+    throw new Error(`a store of 64 bits at word ${item} is not one of an item of table memory`);
+  }
+  if ((low | 0) !== low || (high | 0) !== high) throw new Error(`${low}, ${high} are not two words`);
+  const oldLow = words[item];
+  const oldHigh = words[item + 1];
+  plain.storePair(domain, words, item, low, high);
+  domain.memory.observer?.storedPair(item, oldLow, oldHigh, low, high);
 }
 
 export function prepareWord(domain: Domain, words: Int32Array, word: number, value: number): void {

@@ -5,6 +5,10 @@ import type { Domain } from "../domain.js";
 /** Whether other threads may work on the same tables. */
 export const threads = false;
 
+/** Two words as one number of 64 bits. */
+const pair = new BigInt64Array(1);
+const halves = new Int32Array(pair.buffer);
+
 /** Called with every table that an operation enters. */
 export function enterTable(_domain: Domain, _table: number): void {}
 
@@ -15,6 +19,14 @@ export function loadItem(_domain: Domain, words: Int32Array, item: number): numb
 
 export function storeWord(_domain: Domain, words: Int32Array, word: number, value: number): void {
   words[word] = value;
+}
+
+/** Both words of an item in one store, for a live one of which both change: no walker may see half of each. */
+export function storePair(domain: Domain, _words: Int32Array, item: number, low: number, high: number): void {
+  halves[0] = low;
+  halves[1] = high;
+  // A plain store of a bigint may be done in two parts.
+  Atomics.store(domain.pairs, item >> 1, pair[0]);
 }
 
 /** A store that nobody looks at before the `storeWord` that follows. */

@@ -24,6 +24,12 @@ export function storeWord(_domain: Domain, words: Int32Array, word: number, valu
   Atomics.store(words, word, value);
 }
 
+export function storePair(domain: Domain, _words: Int32Array, item: number, low: number, high: number): void {
+  halves[2] = low;
+  halves[3] = high;
+  Atomics.store(domain.pairs, item >> 1, pairs[1]);
+}
+
 export function prepareWord(_domain: Domain, words: Int32Array, word: number, value: number): void {
   words[word] = value;
 }
