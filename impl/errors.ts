@@ -19,6 +19,10 @@ export const Status = {
   INVALID_OPTION: 13,
   UNSUPPORTED_OPTION: 14,
   DESTROYED: 15,
+  SMALLEST_PAGE_MISSING: 16,
+  NO_PAGE_SIZE: 17,
+  WALK_FAILED: 18,
+  PAGES_LEFT_BEHIND: 19,
 } as const;
 
 export type Status = (typeof Status)[keyof typeof Status];
@@ -50,6 +54,10 @@ const ERRNO: Record<ErrorCode, string> = {
   INVALID_OPTION: "EINVAL",
   UNSUPPORTED_OPTION: "EOPNOTSUPP",
   DESTROYED: "EINVAL",
+  SMALLEST_PAGE_MISSING: "EPERM",
+  NO_PAGE_SIZE: "ENODATA",
+  WALK_FAILED: "EFAULT",
+  PAGES_LEFT_BEHIND: "ENXIO",
 };
 
 const CAUSE: Record<ErrorCode, string> = {
@@ -69,6 +77,10 @@ const CAUSE: Record<ErrorCode, string> = {
   INVALID_OPTION: "an option has a value that the format does not allow",
   UNSUPPORTED_OPTION: "the format does not offer what an option asks for",
   DESTROYED: "the table was destroyed",
+  SMALLEST_PAGE_MISSING: "an IOMMU announces page sizes without 4 KiB as the smallest",
+  NO_PAGE_SIZE: "an IOMMU announces no page size",
+  WALK_FAILED: "the walk to the item failed: no memory, or no such address",
+  PAGES_LEFT_BEHIND: "some pages of the range could not be unmapped",
 };
 
 /** The one error that genpt throws. */

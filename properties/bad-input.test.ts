@@ -43,6 +43,10 @@ const errnoOf: Record<ErrorCode, string> = {
   INVALID_OPTION: "EINVAL",
   UNSUPPORTED_OPTION: "EOPNOTSUPP",
   DESTROYED: "EINVAL",
+  SMALLEST_PAGE_MISSING: "EPERM",
+  NO_PAGE_SIZE: "ENODATA",
+  WALK_FAILED: "EFAULT",
+  PAGES_LEFT_BEHIND: "ENXIO",
 };
 
 /** The attempt is refused with this code, and its errno; says how much was mapped. */

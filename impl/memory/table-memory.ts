@@ -215,6 +215,17 @@ export class TableMemory {
     }
   }
 
+  /** As `releaseList`, but no more than so many frames; gives the first that is left, or NO_FRAME. */
+  releaseSome(first: number, atMost: number): number {
+    let word = first;
+    for (let left = atMost; left > 0 && word !== NO_FRAME; left--) {
+      const next = this.#next[this.#unitOf(word)];
+      this.#release(word);
+      word = next;
+    }
+    return word;
+  }
+
   /** Appends the list `second` to the one that ends in the frame `last`. */
   joinLists(last: number, second: number): void {
     this.#next[this.#unitOf(last)] = second;
