@@ -10,7 +10,7 @@ import type { Configuration } from "../../models/configuration.js";
 import { findConfiguration, formatProgram, ProgramError, parseProgram } from "../../models/index.js";
 import type { Operation } from "../../models/operations.js";
 import type { Finding } from "./finding.js";
-import { type Invariant, invariants } from "./invariants.js";
+import { type Invariant, invariantNames } from "./invariants.js";
 
 export interface CorpusFile {
   readonly configuration: Configuration;
@@ -36,10 +36,10 @@ export function formatCorpusFile({ configuration, operations, invariant }: Corpu
 export function parseCorpusFile(text: string, where: string): CorpusFile {
   const line = /^\{\n {2}"invariant": "([^"]*)",\n/.exec(text);
   const name = line?.[1];
-  const invariant = knownInvariants.find((candidate) => candidate === name);
+  const invariant = invariantNames.find((candidate) => candidate === name);
   if (line === null || invariant === undefined) {
     throw new ProgramError(
-      `${where}: the second line must be "invariant", one of ${knownInvariants.join(", ")}`,
+      `${where}: the second line must be "invariant", one of ${invariantNames.join(", ")}`,
     );
   }
   const program = parseProgram(`{\n${text.slice(line[0].length)}`, where);
@@ -67,7 +67,3 @@ export function corpusFileName(file: CorpusFile): string {
   const hash = createHash("sha256").update(formatCorpusFile(file)).digest("hex").slice(0, 8);
   return `${file.invariant.toLowerCase()}-${file.configuration.format}-${hash}.json`;
 }
-
-const knownInvariants = Object.keys(invariants).filter((key): key is Invariant =>
-  Object.hasOwn(invariants, key),
-);

@@ -16,7 +16,7 @@ export {
   shrink,
   type UnitName,
 } from "./finding.js";
-export { type Difference, type Invariant, invariants } from "./invariants.js";
+export { type Difference, type Invariant, invariantNames, invariants } from "./invariants.js";
 export { Journal } from "./journal.js";
 export { Lockstep, type LockstepOptions, MemoryTooSmall } from "./lockstep.js";
 export { type MixName, mixNames, mixOf } from "./mixes.js";
@@ -25,6 +25,7 @@ export { type Replay, replay } from "./replay.js";
 export { describeConfiguration, type ReportOptions, report } from "./report.js";
 export { stampName } from "./stamp-name.js";
 export { canCreate, createSubject, type HardwareRoot, PageTableSubject, type Subject } from "./subject.js";
+export type { Judged } from "./tally.js";
 export { formatToken, isSeed, parseToken, type Token, TokenError, tokenOf, versionWarning } from "./token.js";
 export { defaultUnitOperations, runUnit, type UnitRequest, type UnitResult } from "./unit.js";
 export { type OracleName, oracleNames } from "./watch.js";

@@ -24,6 +24,11 @@ export const invariants = {
 
 export type Invariant = keyof typeof invariants;
 
+/** In the order of their numbers. */
+export const invariantNames: readonly Invariant[] = Object.keys(invariants).filter((key): key is Invariant =>
+  Object.hasOwn(invariants, key),
+);
+
 /** One way in which implementation, reference and hardware disagree. */
 export interface Difference {
   readonly invariant: Invariant;

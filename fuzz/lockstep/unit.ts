@@ -8,6 +8,7 @@ import type { Finding, SubjectFactory } from "./finding.js";
 import type { Difference } from "./invariants.js";
 import { Lockstep } from "./lockstep.js";
 import { type MixName, mixOf, mixOfUnit } from "./mixes.js";
+import { type Judged, Tally } from "./tally.js";
 import type { OracleName } from "./watch.js";
 
 /** How many operations a unit has that is not asked for another number. */
@@ -36,6 +37,8 @@ export interface UnitResult {
   readonly checksum: number;
   /** What the unit has seen, as numbers (see `Features`). */
   readonly features: ReadonlySet<number>;
+  /** How often each operation was judged by each invariant (see `Tally`). */
+  readonly judged: Judged;
   /** Not shrunk. */
   readonly finding: Finding | undefined;
 }
@@ -43,13 +46,15 @@ export interface UnitResult {
 /** Runs one unit; the same request gives the same result on every machine. */
 export function runUnit(request: UnitRequest): UnitResult {
   const { configuration, seed, unit, mix, oracles, operations: count = defaultUnitOperations } = request;
-  const draws = new SeededDraws(`${configurationName(configuration)}:${seed}:${unit}`);
+  const key = `${configurationName(configuration)}:${seed}:${unit}`;
+  const draws = new SeededDraws(key);
   const subject = request.subjectOf?.(configuration);
   const lockstep = new Lockstep(configuration, { subject, seed: `${seed}:${unit}`, oracles });
   const { reference } = lockstep;
-  const profile = profileFor(reference, mixOf(configuration, mix ?? mixOfUnit(unit)));
+  const profile = profileFor(reference, mixOf(configuration, mix ?? mixOfUnit(unit), key));
   const checksum = new Checksum();
   const features = new Features();
+  const tally = new Tally(configuration, oracles);
   const operations: Operation[] = [];
   let difference: Difference | undefined;
   while (operations.length < count && difference === undefined) {
@@ -58,10 +63,18 @@ export function runUnit(request: UnitRequest): UnitResult {
     difference = lockstep.step(operation);
     checksum.add(operation, lockstep.outcome);
     features.add(operation, lockstep);
+    tally.add(operation, lockstep, difference);
   }
   const atFinish = difference === undefined;
   difference ??= lockstep.finish();
   const name = { seed, unit, mix, operations: count, checksum: checksum.value };
   const finding = difference && { ...difference, configuration, operations, atFinish, unit: name };
-  return { operations: operations.length, checksum: checksum.value, features: features.seen, finding };
+  const { seen } = features;
+  return {
+    operations: operations.length,
+    checksum: checksum.value,
+    features: seen,
+    judged: tally.judged,
+    finding,
+  };
 }
