@@ -8,8 +8,8 @@ import { PageTableError } from "../errors.js";
 /** No frame, in lists and as an answer. */
 export const NO_FRAME = -1;
 
-/** 16 concatenated tables of 64 KiB (ARM stage 2). */
-export const FRAME_LG2_MAX = 20;
+/** The device table of an AMD IOMMU: 65536 entries of 32 bytes. */
+export const FRAME_LG2_MAX = 21;
 
 /** What stands where in `counters`: counts of frames, the first word never handed out, and the lock. */
 export const LIVE_FRAMES = 0;

@@ -1,0 +1,204 @@
+/**
+ * One AMD IOMMU: its device table, its command buffer, its event log.
+ * Source: AMD I/O Virtualization Technology (IOMMU) Specification 48882 §2.2 to §2.5 and §3.4.
+ *
+ * A change of an entry returns when the hardware has forgotten the old one and what it had cached for the old
+ * domain id. Flushes return when they are done, never earlier; see `RingOptions.relax`.
+ */
+import type { TableMemory } from "../../memory/table-memory.js";
+import type { RegisterAccess } from "../hardware.js";
+import { deviceName, functionIds, type PciDevice, requesterIds } from "../requesters.js";
+import { type Exchange128, type ReadPhysical, readerOf, UnitMemory } from "../unit-memory.js";
+import { CommandRing, RING_ENTRIES_LG2_MIN, type RingOptions } from "./command-ring.js";
+import {
+  type FlushOrder,
+  invalidateAll,
+  invalidateDeviceTableEntry,
+  invalidateDeviceTlb,
+  invalidateGuestPages,
+  invalidatePages,
+} from "./commands.js";
+import { type DecodedEntry, DeviceTable, type Translation, translatingEntry } from "./device-table.js";
+import { type AmdEvent, describeEvent, dfnOf, EventLog, type EventReport, isPageFault } from "./event-log.js";
+import { walkLines } from "./fault-walk.js";
+import { type AmdFeatures, Control, changeControl, DEVICE_TABLE_BASE, featuresOf } from "./registers.js";
+
+const REQUESTER_MAX = 0xffff;
+
+export interface AmdUnitOptions {
+  /** Where rings and tables of the unit go. */
+  readonly memory: TableMemory;
+  readonly registers: RegisterAccess;
+  /** See `RingOptions`. */
+  readonly relax: () => void;
+  /** Without it, a live entry is blocked while its halves change. */
+  readonly exchange128?: Exchange128;
+  /** Other memories that hold page tables, for the walks that are printed. Default none. */
+  readonly tables?: readonly TableMemory[];
+  /** The highest requester id that has an entry. Default 0xffff: a table of 2 MiB. */
+  readonly lastRequester?: number;
+  /** log2 of the entries of the command buffer and of the event log, 8 to 15. Default 8 each. */
+  readonly commandsLg2?: number;
+  readonly eventsLg2?: number;
+  /** PCI segment of its devices. Default 0. */
+  readonly segment?: number;
+  /** Reproduce what deployed drivers do wrong (see `invalidateDeviceTlb`). Default false. */
+  readonly compat?: boolean;
+}
+
+export class AmdUnit {
+  readonly features: AmdFeatures;
+  readonly segment: number;
+  readonly memory: UnitMemory;
+  /** Reads the unit's memory and those that hold page tables. */
+  readonly read: ReadPhysical;
+  readonly #registers: RegisterAccess;
+  readonly #table: DeviceTable;
+  readonly #ring: CommandRing;
+  readonly #log: EventLog;
+  readonly #compat: boolean;
+
+  private constructor(
+    options: AmdUnitOptions,
+    memory: UnitMemory,
+    table: DeviceTable,
+    ring: CommandRing,
+    log: EventLog,
+  ) {
+    this.memory = memory;
+    this.segment = options.segment ?? 0;
+    this.features = featuresOf(options.registers);
+    this.read = readerOf([options.memory, ...(options.tables ?? [])]);
+    this.#registers = options.registers;
+    this.#table = table;
+    this.#ring = ring;
+    this.#log = log;
+    this.#compat = options.compat ?? false;
+  }
+
+  /** A unit whose devices are all blocked, not yet enabled. Undefined: the memory has no frame left. */
+  static create(options: AmdUnitOptions): AmdUnit | undefined {
+    const { registers, relax } = options;
+    const memory = new UnitMemory(options);
+    const ring = (entriesLg2 = RING_ENTRIES_LG2_MIN): RingOptions => ({
+      memory,
+      registers,
+      relax,
+      entriesLg2,
+    });
+    const table = DeviceTable.create(memory, options.lastRequester ?? REQUESTER_MAX);
+    const commands = CommandRing.create(ring(options.commandsLg2));
+    const log = EventLog.create(ring(options.eventsLg2));
+    if (table === undefined || commands === undefined || log === undefined) return undefined;
+    return new AmdUnit(options, memory, table, commands, log);
+  }
+
+  /** Gives the unit its tables and lets it translate; nothing that it had cached before counts. */
+  enable(): void {
+    changeControl(this.#registers, 0n, Control.enable);
+    this.#registers.write64(DEVICE_TABLE_BASE, this.#table.baseRegister);
+    this.#ring.start();
+    this.#log.start();
+    changeControl(this.#registers, Control.enable, 0n);
+    this.flushEverything();
+  }
+
+  /** What a requester's entry says now. */
+  entryOf(requester: number): DecodedEntry {
+    return this.#table.read(requester);
+  }
+
+  /**
+   * Translates the device's DMA from now on, that of its phantom functions and aliases too. A device that was
+   * translated before meets the old tables or the new ones, never anything between.
+   */
+  attach(device: PciDevice, translation: Translation): void {
+    const own = functionIds(device);
+    const entryFor = (requester: number) =>
+      translatingEntry({ ...translation, ats: translation.ats === true && own.includes(requester) });
+    this.#change(device, (requester) => this.#table.install(requester, entryFor(requester)));
+  }
+
+  /** Lets the device reach all of memory: the hardware domain's, where it is not translated. */
+  passThrough(device: PciDevice): void {
+    this.#change(device, (requester) => this.#table.passThrough(requester));
+  }
+
+  /** Refuses the device's DMA and interrupts. */
+  block(device: PciDevice): void {
+    this.#change(device, (requester) => this.#table.block(requester));
+  }
+
+  /** Forgets pages of a domain, and where these devices cache translations themselves, theirs. */
+  flushPages(domainId: number, dfn: number, order: FlushOrder, devices: readonly PciDevice[] = []): void {
+    this.#ring.send(invalidatePages(domainId, dfn, order));
+    this.#ring.complete();
+    const caching = devices.filter(({ atsQueueDepth }) => atsQueueDepth !== undefined);
+    for (const device of caching) this.#flushDeviceTlb(device, dfn, order);
+    if (caching.length > 0) this.#ring.complete();
+  }
+
+  /** Forgets guest pages of a PASID. */
+  flushGuestPages(
+    domainId: number,
+    pasid: number,
+    dfn: number,
+    order: FlushOrder,
+    devices: readonly PciDevice[] = [],
+  ): void {
+    this.#ring.send(invalidateGuestPages(domainId, pasid, dfn, order));
+    this.#ring.complete();
+    const caching = devices.filter(({ atsQueueDepth }) => atsQueueDepth !== undefined);
+    for (const device of caching) this.#flushDeviceTlb(device, dfn, order, pasid);
+    if (caching.length > 0) this.#ring.complete();
+  }
+
+  /** Forgets everything. */
+  flushEverything(): void {
+    this.#ring.send(invalidateAll());
+    this.#ring.complete();
+  }
+
+  /** Takes what the unit logged. */
+  readEvents(): EventReport {
+    return this.#log.read();
+  }
+
+  /** An event as lines: what happened and, of a refused DMA, the way of its address through the tables as they are. */
+  describe(event: AmdEvent): readonly string[] {
+    const line = describeEvent(event, this.segment);
+    if (!isPageFault(event) || event.requester >= this.#table.entries) return [line];
+    const { requester } = event;
+    const name = deviceName({ segment: this.segment, bus: requester >>> 8, devfn: requester & 0xff });
+    return [line, ...walkLines(this.read, name, this.#table.read(requester), dfnOf(event))];
+  }
+
+  /** Changes the entries of a device, then has the hardware forget the old ones and their translations. */
+  #change(device: PciDevice, change: (requester: number) => void): void {
+    const requesters = requesterIds(device);
+    const old = requesters.map((requester) => this.#table.read(requester));
+    for (const requester of requesters) {
+      change(requester);
+      this.#ring.send(invalidateDeviceTableEntry(requester));
+    }
+    // What is cached bears the id of the domain that the device came from.
+    for (const domainId of new Set(
+      old.filter(({ translates }) => translates).map((entry) => entry.domainId),
+    )) {
+      this.#ring.send(invalidatePages(domainId, 0, "all"));
+    }
+    this.#ring.complete();
+    if (!old.some(({ ats }) => ats)) return;
+    this.#flushDeviceTlb(device, 0, "all");
+    this.#ring.complete();
+  }
+
+  #flushDeviceTlb(device: PciDevice, dfn: number, order: FlushOrder, pasid?: number): void {
+    const maxPending = device.atsQueueDepth ?? 1;
+    const queue = functionIds(device)[0];
+    for (const requester of functionIds(device)) {
+      const tlb = { device: requester, queue, maxPending, ...(pasid === undefined ? {} : { pasid }) };
+      this.#ring.send(invalidateDeviceTlb(tlb, dfn, order, this.#compat));
+    }
+  }
+}
