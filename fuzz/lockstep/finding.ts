@@ -2,8 +2,9 @@
 import type { Configuration } from "../../models/configuration.js";
 import { minimise } from "../../models/index.js";
 import type { Operation, Outcome } from "../../models/operations.js";
+import { Inconclusive } from "./failure.js";
 import type { Difference } from "./invariants.js";
-import { Lockstep, MemoryTooSmall } from "./lockstep.js";
+import { Lockstep } from "./lockstep.js";
 import type { MixName } from "./mixes.js";
 import type { Subject } from "./subject.js";
 
@@ -83,7 +84,7 @@ export function shrink(finding: Finding, options: ShrinkOptions = {}): Finding {
   return { ...shrunk, shrunkFrom: finding.shrunkFrom ?? operations.length, unit: finding.unit };
 }
 
-/** A program that outgrows the memory shows nothing. */
+/** A program that outgrows the memory, or that the subject does not know, shows nothing. */
 function findingOf(
   configuration: Configuration,
   program: readonly Operation[],
@@ -92,7 +93,7 @@ function findingOf(
   try {
     return runProgram(configuration, program, subjectOf).finding;
   } catch (error) {
-    if (error instanceof MemoryTooSmall) return undefined;
+    if (error instanceof Inconclusive) return undefined;
     throw error;
   }
 }

@@ -20,6 +20,9 @@ export const invariants = {
   I18: "addresses beyond the input or output width are refused, at both ends",
   I19: "permissions never widen, not even between two stores",
   I20: "page sizes used are a subset of those that the domain allows",
+  CRASH: "an implementation in a process of its own goes on running",
+  HANG: "an implementation in a process of its own answers in time",
+  PROTOCOL: "an implementation in a process of its own answers in the lines that were agreed on",
 } as const;
 
 export type Invariant = keyof typeof invariants;

@@ -1,6 +1,7 @@
 /** What happened to table memory during one operation: every store, and what the table told its owner. */
 import type { Invalidation, MemoryObserver } from "../../impl/index.js";
 import { spanOf, type TableWatch } from "../../models/iotlb/index.js";
+import { SubjectFailure } from "./failure.js";
 
 /** More stores than any legal operation makes: whoever passes this is going round in circles. */
 const STORES_AT_MOST = 1 << 22;
@@ -9,8 +10,12 @@ const STORES_AT_MOST = 1 << 22;
 const PUBLICATIONS_AT_MOST = 64;
 
 /** An operation did not come to an end. */
-export class EndlessOperation extends Error {
+export class EndlessOperation extends SubjectFailure {
   override readonly name = "EndlessOperation";
+
+  constructor(message: string) {
+    super("I17", message);
+  }
 }
 
 /** Root and top level were published as one: the cell before and after, as the observer is told it. */

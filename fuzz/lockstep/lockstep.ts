@@ -8,8 +8,8 @@ import type { Operation, Outcome, Range } from "../../models/operations.js";
 import { createWalker, explainWalk, type Walker } from "../../models/walkers/index.js";
 import { itemSizeLg2, levelOfSize, Reference, type Run } from "../../reference/index.js";
 import { Differences, describeAddress, describeHex } from "./difference.js";
+import { Inconclusive, SubjectFailure } from "./failure.js";
 import type { Difference } from "./invariants.js";
-import { EndlessOperation } from "./journal.js";
 import { MemoryTables } from "./memory-tables.js";
 import { compareOutcomes } from "./outcomes.js";
 import { Prober } from "./probe.js";
@@ -27,7 +27,7 @@ const WALKS_AFTER_GROWTH = 16;
 const STORES_OF_A_PATH = 32;
 
 /** The program needs more tables than the subject's memory holds: nothing can be said of it. */
-export class MemoryTooSmall extends Error {
+export class MemoryTooSmall extends Inconclusive {
   override readonly name = "MemoryTooSmall";
 }
 
@@ -87,7 +87,7 @@ export class Lockstep {
     this.#root = subject.hardwareRoot();
     this.#setRoot(this.#root);
     this.#tables.update();
-    this.#oracles = options.oracles ?? oracleNames;
+    this.#oracles = subject.scope?.oracles ?? options.oracles ?? oracleNames;
     this.#watch = this.#oracles.length === 0 ? undefined : watchOf(subject);
     subject.journal.watch = this.#watch;
   }
@@ -111,7 +111,7 @@ export class Lockstep {
 
   /**
    * Does one operation everywhere and compares; undefined when everyone agrees.
-   * @throws MemoryTooSmall
+   * @throws Inconclusive
    */
   step(operation: Operation): Difference | undefined {
     this.operations++;
@@ -121,9 +121,9 @@ export class Lockstep {
     try {
       this.#stepUnguarded(operation);
     } catch (error) {
-      if (error instanceof MemoryTooSmall) throw error;
+      if (error instanceof Inconclusive) throw error;
       const iova = "iova" in operation ? operation.iova : undefined;
-      const invariant = error instanceof EndlessOperation ? "I17" : "I3";
+      const invariant = error instanceof SubjectFailure ? error.invariant : "I3";
       this.#differences.add(invariant, iova, `${operation.op} threw ${String(error)}`);
       this.#addViolation(operation.op, this.#watch?.end(undefined));
     }
@@ -150,12 +150,13 @@ export class Lockstep {
   /** Sweeps a last time, then frees everything: no frame may stay in use or quarantined. */
   finish(): Difference | undefined {
     const isSwept = this.operations > 0 && this.operations % this.#sweepEvery === 0;
-    const difference = isSwept ? undefined : this.checkAll();
-    if (difference !== undefined) return difference;
     try {
+      const difference = isSwept ? undefined : this.checkAll();
+      if (difference !== undefined) return difference;
       this.subject.destroy();
     } catch (error) {
-      this.#differences.add("I5", undefined, `destroying the table threw ${String(error)}`);
+      const invariant = error instanceof SubjectFailure ? error.invariant : "I5";
+      this.#differences.add(invariant, undefined, `the end of the table threw ${String(error)}`);
     }
     const { liveFrames, quarantinedFrames } = this.subject;
     if (liveFrames !== 0 || quarantinedFrames !== 0) {
@@ -215,6 +216,7 @@ export class Lockstep {
   #apply(operation: Operation): Outcome {
     if (operation.op !== "deviceWrite") return this.subject.apply(operation);
     const permitted = this.#walker.deviceWrite(lowWord(operation.iova), highWord(operation.iova));
+    this.subject.deviceWritten?.(operation);
     return { op: "deviceWrite", permitted };
   }
 
@@ -305,7 +307,7 @@ export class Lockstep {
   #checkCounts(): void {
     const { subject, reference } = this;
     const { tableCount, leafItemCount } = this.#tables;
-    const wanted = reference.liveTableCount;
+    const wanted = subject.scope?.tables === false ? tableCount : reference.liveTableCount;
     if (this.#root.topLevel !== reference.topLevel) this.#checkRoot();
     if (tableCount !== wanted) {
       this.#differences.add(

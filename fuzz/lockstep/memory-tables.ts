@@ -48,6 +48,8 @@ export class MemoryTables {
   readonly #granuleLg2: number;
   /** A fresh writable leaf is dirty. */
   readonly #mapsDirty: boolean;
+  readonly #judgesBits: boolean;
+  readonly #judgesTables: boolean;
 
   /** Per item, by its first word: what it was when last seen. */
   readonly #kinds: Uint8Array;
@@ -78,6 +80,8 @@ export class MemoryTables {
     this.#walker = walker;
     this.#differences = differences;
     this.#bits = createItemBits(configuration);
+    this.#judgesBits = subject.scope?.bits ?? true;
+    this.#judgesTables = subject.scope?.tables ?? true;
     this.#words = subject.words;
     this.#baseLow = lowWord(subject.base);
     const { itemBytesLg2, granuleLg2, tableBitsLg2, mapsDirty } = shapeOf(configuration);
@@ -240,7 +244,7 @@ export class MemoryTables {
         `hardware reaches the frame ${describeHex(address)}, which is not in use`,
       );
     }
-    if (!this.#reference.tables.has(level, va)) {
+    if (this.#judgesTables && !this.#reference.tables.has(level, va)) {
       const what = `the table of level ${level} for ${describeAddress(va)} (frame ${describeHex(address)})`;
       this.#differences.add("I6", va, `${what} is alive; the reference has none there`);
     }
@@ -293,7 +297,7 @@ export class MemoryTables {
     const high = this.#itemWordsLg2 === 1 ? this.#words[item + 1] : 0;
     const kind = this.#kinds[item >> this.#itemWordsLg2];
     this.#locate(item, level);
-    if ((low | high) === 0) {
+    if ((low | high) === 0 || (!this.#judgesBits && this.#isNotPresent(level, low, high))) {
       if (kind === Kind.leaf) this.#leafWentAway(level);
       this.#kinds[item >> this.#itemWordsLg2] = Kind.empty;
       this.#checkEmpty(item, level);
@@ -316,6 +320,11 @@ export class MemoryTables {
           : `is illegal: ${walkName(this.#walker, result)}`;
       this.#differences.add("I14", this.#va(), `${what} ${why}`);
     }
+  }
+
+  /** Whether the item is empty to hardware, whatever software keeps in it. */
+  #isNotPresent(level: number, low: number, high: number): boolean {
+    return this.#walker.inspect(level, low, high) === WalkResult.NotPresent;
   }
 
   #leafWentAway(level: number): void {
@@ -425,6 +434,7 @@ export class MemoryTables {
   }
 
   #checkBits(what: string, low: number, high: number): void {
+    if (!this.#judgesBits) return;
     const differLow = (low ^ this.#bits.low) & ~this.#bits.freeLow;
     const differHigh = high ^ this.#bits.high;
     if ((differLow | differHigh) === 0) return;

@@ -16,6 +16,7 @@ import { createTable, type Implementation, implementation } from "./create-table
 import { frameSizesLg2, smallestFrameLg2 } from "./frames.js";
 import { createItemBits } from "./item-bits/index.js";
 import { Journal } from "./journal.js";
+import type { OracleName } from "./watch.js";
 import { highWord, joined, lowWord } from "./words.js";
 
 /** Tables enough for every program of the generators; larger ones hold more, so that fewer are needed. */
@@ -28,6 +29,15 @@ export interface HardwareRoot {
   readonly root: bigint;
   readonly mode: number;
   readonly topLevel: number;
+}
+
+/** What of a subject can be judged. */
+export interface Scope {
+  /** Items are the format's bit for bit; else hardware must read from them what the reference has. */
+  readonly bits: boolean;
+  /** The tables alive are those of the reference; else it is up to the subject when it frees them. */
+  readonly tables: boolean;
+  readonly oracles: readonly OracleName[];
 }
 
 /**
@@ -49,6 +59,15 @@ export interface Subject {
   readonly isFull: boolean;
   /** What is pending in the gather that stays open between operations. */
   readonly pendingInvalidation: Range | undefined;
+  /** What can be judged, where that is not everything. */
+  readonly scope?: Scope | undefined;
+  /**
+   * The operation as the subject takes it; undefined for one that it does not know, which is then left out of
+   * programs. Absent: it takes every operation as it is.
+   */
+  adapt?(operation: Operation): Operation | undefined;
+  /** A device wrote: hardware has done it already. */
+  deviceWritten?(operation: Extract<Operation, { op: "deviceWrite" }>): void;
   /** Whether the frame at this physical address is in use. */
   isLive(address: bigint): boolean;
   hardwareRoot(): HardwareRoot;
@@ -73,7 +92,8 @@ export function capacityFor(configuration: Configuration, tables: number): numbe
   return Math.ceil(bytes / 4096) * 4096;
 }
 
-function defaultCapacity(configuration: Configuration): number {
+/** Bytes of a window with room for every program of the generators. */
+export function defaultCapacity(configuration: Configuration): number {
   const { table } = frameSizesLg2(configuration, configuration.topLevel);
   return capacityFor(configuration, tablesFor(table));
 }

@@ -21,13 +21,13 @@ export interface SweepCounts {
 }
 
 export function sweep(
-  subject: Pick<Subject, "configuration" | "isLive">,
+  subject: Pick<Subject, "configuration" | "isLive" | "scope">,
   reference: Reference,
   view: ReferenceView,
   walker: Walker,
   differences: Differences,
 ): SweepCounts {
-  const { configuration } = subject;
+  const { configuration, scope } = subject;
   const bits = createItemBits(configuration);
   const tables = new Set<bigint>();
   const frames = new Set<bigint>();
@@ -72,7 +72,7 @@ export function sweep(
       const itemLg2 = itemSizeLg2(configuration, level);
       const [low, high] = [view.outputLow(outLow), view.outputHigh(outLow, outHigh)];
       bits.setLeaf(view.prot, level, sizeLg2, itemLg2, low, high);
-      if ((((rawLow ^ bits.low) & ~bits.freeLow) | (rawHigh ^ bits.high)) !== 0) {
+      if (scope?.bits !== false && (((rawLow ^ bits.low) & ~bits.freeLow) | (rawHigh ^ bits.high)) !== 0) {
         const va = joined(vaLow, vaHigh);
         const [given, wanted] = [itemName(rawLow, rawHigh), itemName(bits.low, bits.high)];
         const sentence = `the item for ${describeAddress(va)} is ${given}; the format has ${wanted} there`;
@@ -86,7 +86,7 @@ export function sweep(
       differences.add("I14", va, `${given} is illegal: ${walkResultName(fault)}`);
     },
   });
-  compareTables(tables, reference, differences);
+  if (scope?.tables !== false) compareTables(tables, reference, differences);
   compareDirtyEntries(dirtyEntries, reference, differences);
   const wantedItems = leafItemsOf(reference);
   if (BigInt(leafItems) !== wantedItems) {

@@ -3,11 +3,13 @@ import type { Configuration } from "../../models/configuration.js";
 import { configurationName, nextOperation, profileFor, SeededDraws } from "../../models/index.js";
 import type { Operation } from "../../models/operations.js";
 import { Checksum } from "./checksum.js";
+import { Inconclusive } from "./failure.js";
 import { Features } from "./features.js";
 import type { Finding, SubjectFactory } from "./finding.js";
 import type { Difference } from "./invariants.js";
 import { Lockstep } from "./lockstep.js";
 import { type MixName, mixOf, mixOfUnit } from "./mixes.js";
+import type { Subject } from "./subject.js";
 import { type Judged, Tally } from "./tally.js";
 import type { OracleName } from "./watch.js";
 
@@ -58,7 +60,7 @@ export function runUnit(request: UnitRequest): UnitResult {
   const operations: Operation[] = [];
   let difference: Difference | undefined;
   while (operations.length < count && difference === undefined) {
-    const operation = nextOperation(draws, reference, profile);
+    const operation = drawn(lockstep.subject, () => nextOperation(draws, reference, profile));
     operations.push(operation);
     difference = lockstep.step(operation);
     checksum.add(operation, lockstep.outcome);
@@ -77,4 +79,16 @@ export function runUnit(request: UnitRequest): UnitResult {
     judged: tally.judged,
     finding,
   };
+}
+
+const DRAWS_AT_MOST = 1000;
+
+/** The next operation that the subject takes. */
+function drawn(subject: Subject, draw: () => Operation): Operation {
+  for (let count = 0; count < DRAWS_AT_MOST; count++) {
+    const operation = draw();
+    const adapted = subject.adapt === undefined ? operation : subject.adapt(operation);
+    if (adapted !== undefined) return adapted;
+  }
+  throw new Inconclusive("the subject takes hardly any operation of the language");
 }
