@@ -11,7 +11,13 @@ import { build, type Plugin } from "esbuild";
 import { writeVendored } from "./vendor.js";
 
 /** Modules that users import, beside the entries of the formats. These have declarations and a CommonJS form. */
-const LIBRARY = ["impl/index.js", "impl/shared.js", "fuzz/testing.js", "models/arbitraries.js"] as const;
+const LIBRARY = [
+  "impl/index.js",
+  "impl/shared.js",
+  "impl/iommu/index.js",
+  "fuzz/testing.js",
+  "models/arbitraries.js",
+] as const;
 
 /** The command line: what a shell runs, and what it runs in its worker threads. */
 const BIN = "fuzz/cli/genpt.js";

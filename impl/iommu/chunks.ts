@@ -1,0 +1,45 @@
+/** The page sizes that an IOMMU announces, and how a request is cut into pages of them. */
+import { PageTableError } from "../errors.js";
+
+const SMALLEST_LG2 = 12;
+/** Orders stay below 31, so that alignment is decided by 32-bit words; no IOMMU has larger leaves. */
+const LARGEST_LG2 = 42;
+
+/**
+ * The orders of announced page sizes, ascending; the first is 0.
+ * @param pageSizes bit n stands for pages of 2^n bytes, n up to 42. Bit 12 must be the lowest.
+ * @param superpages false: only pages of 4 KiB, whatever is announced.
+ * @throws PageTableError NO_PAGE_SIZE where nothing is announced, SMALLEST_PAGE_MISSING without 4 KiB as the smallest.
+ */
+export function announcedOrders(pageSizes: bigint, superpages: boolean): readonly number[] {
+  if (typeof pageSizes !== "bigint" || pageSizes < 0n || pageSizes >> BigInt(LARGEST_LG2 + 1) !== 0n) {
+    throw new PageTableError("INVALID_OPTION", `pageSizes: a mask of bits up to ${LARGEST_LG2}`);
+  }
+  if (pageSizes === 0n) throw new PageTableError("NO_PAGE_SIZE");
+  if ((pageSizes & -pageSizes) !== 1n << BigInt(SMALLEST_LG2)) {
+    throw new PageTableError("SMALLEST_PAGE_MISSING", `page sizes 0x${pageSizes.toString(16)}`);
+  }
+  const orders: number[] = [0];
+  for (let lg2 = SMALLEST_LG2 + 1; superpages && lg2 <= LARGEST_LG2; lg2++) {
+    if (((pageSizes >> BigInt(lg2)) & 1n) !== 0n) orders.push(lg2 - SMALLEST_LG2);
+  }
+  return orders;
+}
+
+/**
+ * The order of the next page of a request: climbs from the smallest and stops at the first that alignment or length
+ * does not allow. It never looks beyond one that does not fit.
+ * @param mfn 0 where only alignment of `dfn` counts, as in unmapping.
+ */
+export function mappingOrder(orders: readonly number[], dfn: number, mfn: number, pages: number): number {
+  // `|` keeps the low 32 bits of whole numbers up to 2^53, which is all that alignment asks for.
+  const bits = dfn | mfn;
+  let order = 0;
+  for (let index = 1; index < orders.length; index++) {
+    const larger = orders[index];
+    const size = 1 << larger;
+    if (pages < size || (bits & (size - 1)) !== 0) break;
+    order = larger;
+  }
+  return order;
+}

@@ -1,0 +1,25 @@
+/**
+ * `genpt/iommu`: domains over the page tables of both vendors' IOMMUs. Requests of any length become the largest pages
+ * there are; flushes are owed to the caller; tables that leave a tree are freed only after the caller could flush. See
+ * docs/iommu.md.
+ */
+export { PageTableError, Status } from "../errors.js";
+export { TableMemory } from "../memory/table-memory.js";
+export { countersOf, type IommuCounters } from "./counters.js";
+export { IommuDomain } from "./domain.js";
+export { FlushFlag, type PendingFlush } from "./flush.js";
+export { CpuFreeQueues } from "./free-queues.js";
+export {
+  type HardwareDomainOptions,
+  hardwareDomainFrames,
+  type MachineLayout,
+  type MemoryRegion,
+  type SetUpReport,
+  type SetUpWarning,
+  setUpHardwareDomain,
+} from "./hardware-domain.js";
+export { IdentityMaps } from "./identity-maps.js";
+export type { DomainOptions, FlushHook, TranslatedBy } from "./options.js";
+export { PageTypes } from "./page-types.js";
+export { type FrameRange, RangeSet } from "./range-set.js";
+export { Access, type DomainPaging, type FreeQueue, type MappedPage } from "./vendor.js";
