@@ -23,6 +23,8 @@ export const Status = {
   NO_PAGE_SIZE: 17,
   WALK_FAILED: 18,
   PAGES_LEFT_BEHIND: 19,
+  NEEDS_EXCLUSION: 20,
+  HARDWARE_STOPPED: 21,
 } as const;
 
 export type Status = (typeof Status)[keyof typeof Status];
@@ -58,6 +60,8 @@ const ERRNO: Record<ErrorCode, string> = {
   NO_PAGE_SIZE: "ENODATA",
   WALK_FAILED: "EFAULT",
   PAGES_LEFT_BEHIND: "ENXIO",
+  HARDWARE_STOPPED: "EIO",
+  NEEDS_EXCLUSION: "EBUSY",
 };
 
 const CAUSE: Record<ErrorCode, string> = {
@@ -81,6 +85,8 @@ const CAUSE: Record<ErrorCode, string> = {
   NO_PAGE_SIZE: "an IOMMU announces no page size",
   WALK_FAILED: "the walk to the item failed: no memory, or no such address",
   PAGES_LEFT_BEHIND: "some pages of the range could not be unmapped",
+  HARDWARE_STOPPED: "an IOMMU does not execute the commands that it was given",
+  NEEDS_EXCLUSION: "this changes tables that threads may share, and needs them for itself",
 };
 
 /** The one error that genpt throws. */
