@@ -13,7 +13,17 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 /** The documents that have generated parts. */
 export const GENERATED_DOCUMENTS = ["docs/formats.md", "docs/cli.md"] as const;
 
-const COMMANDS = ["fuzz", "repro", "conform", "exhaustive", "formats"] as const;
+const COMMANDS = [
+  "fuzz",
+  "repro",
+  "conform",
+  "exhaustive",
+  "formats",
+  "dump",
+  "walk",
+  "check",
+  "decode",
+] as const;
 
 /** The document's text with every generated part as it should be. */
 export function withGenerated(text: string): string {

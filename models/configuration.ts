@@ -82,6 +82,8 @@ export interface Configuration {
   readonly tiny?: { readonly tableBitsLg2: number; readonly contiguousLg2: number } | undefined;
   /** The hardware remembers misses (VT-d's caching mode): what a map adds must be invalidated. */
   readonly cachesNotPresent?: boolean | undefined;
+  /** ARM, Mali: the hardware takes a live item's change of size, which its architecture allows it not to. */
+  readonly toleratesSizeChange?: boolean | undefined;
   /** Physical address of the table memory's window, 4 KiB aligned. */
   readonly tableBase: bigint;
 }

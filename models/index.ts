@@ -23,6 +23,7 @@ export {
   plainMix,
   profileFor,
 } from "./generator.js";
+export { type Field, type ItemKind, itemFields, itemKind } from "./items/index.js";
 export { type Minimised, type MinimiseLimits, minimise } from "./minimise.js";
 export { type Code, type EntryFacts, type Operation, type Outcome, Prot, type Range } from "./operations.js";
 export {

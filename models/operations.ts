@@ -35,6 +35,20 @@ export type Operation =
   | { readonly op: "deviceWrite"; readonly iova: bigint }
   /** Lists the entries that touch the range. */
   | { readonly op: "entries"; readonly iova: bigint; readonly length: bigint }
+  /** Makes the address the first of an entry: an entry that lies across it is replaced by smaller ones. */
+  | { readonly op: "cut"; readonly iova: bigint }
+  /**
+   * Replaces the entries that touch the range and are larger than `2^largestLg2` bytes by ones that are not, and makes
+   * entries inside the range as large as can be up to that size.
+   */
+  | {
+      readonly op: "resize";
+      readonly iova: bigint;
+      readonly length: bigint;
+      readonly largestLg2: number;
+    }
+  /** Frees every table inside the range below which nothing is mapped. */
+  | { readonly op: "trim"; readonly iova: bigint; readonly length: bigint }
   /** The nth table allocation from now on fails, once; n counts from 1. */
   | { readonly op: "failNextAllocation"; readonly nth: number };
 
@@ -56,7 +70,10 @@ export type Code =
   | "ZERO_LENGTH"
   /** EOVERFLOW: `iova + length − 1` does not fit 64 bits. */
   | "WRAPS"
-  /** ENXIO: iova, pa or length is not a multiple of the smallest allowed page. */
+  /**
+   * ENXIO: iova, pa or length is not a multiple of the smallest allowed page; a cut is asked for where none can begin,
+   * a resize to less than the smallest.
+   */
   | "MISALIGNED"
   /** ERANGE: outside the input width, or in the non-canonical hole. */
   | "IOVA_OUT_OF_RANGE"
@@ -108,4 +125,17 @@ export type Outcome =
   | { readonly op: "setDirty"; readonly code: Code }
   | { readonly op: "deviceWrite"; readonly permitted: boolean }
   | { readonly op: "entries"; readonly entries: readonly EntryFacts[] }
+  /** `missed`: the entries that had no translation for a moment, each invalidated at that moment. */
+  | {
+      readonly op: "cut" | "resize";
+      readonly code: Code;
+      readonly missed: readonly Range[];
+      readonly invalidated: readonly Range[];
+    }
+  | {
+      readonly op: "trim";
+      readonly code: Code;
+      readonly freedTables: number;
+      readonly invalidated: readonly Range[];
+    }
   | { readonly op: "failNextAllocation" };

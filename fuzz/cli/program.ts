@@ -6,6 +6,7 @@ import { Command, CommanderError, Option } from "commander";
 import pc from "picocolors";
 import type { ExhaustiveOptions } from "./exhaustive-command.js";
 import type { FuzzOptions } from "./fuzz-command.js";
+import { addImages } from "./image-program.js";
 import type { ReproOptions } from "./repro-command.js";
 import { Exit, formats, oracles, seconds, UsageError, wholeNumber } from "./usage.js";
 
@@ -54,6 +55,7 @@ function createProgram(end: (status: Exit) => void): Command {
   addConform(add, end);
   addExhaustive(add, end);
   addFormats(add, end);
+  addImages(add, end);
   return program;
 }
 

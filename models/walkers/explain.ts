@@ -10,26 +10,36 @@ export interface Root {
   readonly mode: number;
 }
 
-/**
- * One line for the root, one per item that hardware reads on the way, and one for the outcome: the part of an
- * error report that shows what the tables say. The items are seen by watching the walker's reads of memory, so
- * that walks outside of reports pay nothing.
- */
-export function explainWalk(
+/** An item that hardware read on the way. */
+export interface WalkStep {
+  readonly level: number;
+  readonly address: bigint;
+  readonly raw: bigint;
+}
+
+/** A walk with everything that it read; the walker's fields say where it ended. */
+export interface WalkedSteps {
+  readonly steps: readonly WalkStep[];
+  readonly result: WalkResultCode;
+  readonly walker: Walker;
+}
+
+/** Walks one address. The items are seen by watching the walker's reads, so that other walks pay nothing. */
+export function walkSteps(
   configuration: Configuration,
   memory: PhysicalMemory,
   root: Root,
   va: bigint,
-): string[] {
-  const items: { level: number; address: bigint; raw: bigint }[] = [];
+): WalkedSteps {
+  const steps: { level: number; address: bigint; raw: bigint }[] = [];
   const watched: PhysicalMemory = {
     contains: (low, high) => memory.contains(low, high),
     readWord(low, high) {
       const word = memory.readWord(low, high);
       const isHighWord = low !== walker.itemLow;
-      const last = items.at(-1);
+      const last = steps.at(-1);
       if (isHighWord && last !== undefined) last.raw |= joined(0, word);
-      else items.push({ level: walker.level, address: joined(low, high), raw: joined(word, 0) });
+      else steps.push({ level: walker.level, address: joined(low, high), raw: joined(word, 0) });
       return word;
     },
     writeWord: (low, high, value) => memory.writeWord(low, high, value),
@@ -37,18 +47,32 @@ export function explainWalk(
   const walker = createWalker(configuration, watched);
   walker.setRoot(lowWord(root.address), highWord(root.address), root.mode);
   const result = walker.walk(lowWord(va), highWord(va));
+  return { steps, result, walker };
+}
 
+/**
+ * One line for the root, one per item that hardware reads on the way, and one for the outcome: the part of an
+ * error report that shows what the tables say.
+ */
+export function explainWalk(
+  configuration: Configuration,
+  memory: PhysicalMemory,
+  root: Root,
+  va: bigint,
+): string[] {
+  const { steps, result, walker } = walkSteps(configuration, memory, root, va);
   const digits = shapeOf(configuration).itemBytesLg2 === 2 ? 8 : 16;
   const lines = [`walk of ${hex(va)} from root ${hex(root.address)}, mode ${root.mode}`];
-  for (const [step, item] of items.entries()) {
-    const meaning = step < items.length - 1 ? "table" : lastItemMeaning(result);
+  for (const [step, item] of steps.entries()) {
+    const meaning = step < steps.length - 1 ? "table" : lastItemMeaning(result);
     lines.push(`  level ${item.level}  item at ${hex(item.address)} = ${hex(item.raw, digits)}  ${meaning}`);
   }
-  lines.push(`  ${outcome(walker, result)}`);
+  lines.push(`  ${describeWalk(walker, result)}`);
   return lines;
 }
 
-function lastItemMeaning(result: WalkResultCode): string {
+/** What the item at which a walk ended is. */
+export function lastItemMeaning(result: WalkResultCode): string {
   switch (result) {
     case WalkResult.Translated:
       return "leaf";
@@ -63,7 +87,8 @@ function lastItemMeaning(result: WalkResultCode): string {
   }
 }
 
-function outcome(walker: Walker, result: WalkResultCode): string {
+/** What a walk gave, as a clause. */
+export function describeWalk(walker: Walker, result: WalkResultCode): string {
   if (result !== WalkResult.Translated) return `ends with ${walkResultName(result)}`;
   const rights = [
     walker.read ? "r" : "-",

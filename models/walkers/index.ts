@@ -1,6 +1,14 @@
 /** The hardware side: one strict table walker per architecture. */
 export { createWalker, type WalkerOptions } from "./create-walker.js";
-export { explainWalk, type Root } from "./explain.js";
+export {
+  describeWalk,
+  explainWalk,
+  lastItemMeaning,
+  type Root,
+  type WalkedSteps,
+  type WalkStep,
+  walkSteps,
+} from "./explain.js";
 export { SparseMemory } from "./sparse-memory.js";
 export {
   Access,
