@@ -24,6 +24,8 @@ export interface Frames {
   allocate(): number | undefined;
   /** A table left the tree. */
   queue(frame: number): void;
+  /** A frame is not needed after all; nothing ever pointed to it. */
+  giveBack(frame: number): void;
 }
 
 export type Outcome = "ok" | "out of memory" | "walk failed" | "out of range";
@@ -58,13 +60,18 @@ export class SuperpageTables {
   tables = 0;
   shatters = 0;
   coalesces = 0;
+  /** Leaves by level, from 1 on; what stands at 0 means nothing. */
+  readonly leafCounts: number[];
   readonly #rules: SuperpageRules;
   readonly #frames: Frames;
   #root: Table | undefined;
   #flags = 0;
+  /** Frames for the tables of the walk under way. */
+  #reserved: number[] = [];
 
   constructor(rules: SuperpageRules, frames: Frames) {
     this.#rules = rules;
+    this.leafCounts = new Array<number>(rules.levels + 1).fill(0);
     this.#frames = frames;
   }
 
@@ -79,16 +86,26 @@ export class SuperpageTables {
     return { outcome: this.#unmap(dfn, level), flags: this.#flags };
   }
 
+  /** What a page is mapped to. */
   lookup(dfn: number): Leaf | undefined {
-    let table = this.#root;
-    if (dfn >= pagesOf(this.#rules.levels + 1)) return undefined;
-    while (table !== undefined) {
-      const entry = table.entries.get(indexOf(dfn, table.level));
-      if (entry === undefined) return undefined;
-      if ("mfn" in entry) return { mfn: entry.mfn + (dfn % pagesOf(table.level)), access: entry.access };
-      table = entry;
-    }
-    return undefined;
+    const found = this.leafAt(dfn);
+    if (found === undefined) return undefined;
+    return { mfn: found.leaf.mfn + (dfn % pagesOf(found.level)), access: found.leaf.access };
+  }
+
+  /** The leaf that maps a page, and its level. */
+  leafAt(dfn: number): { readonly level: number; readonly leaf: Leaf } | undefined {
+    const table = this.#lowestTable(dfn);
+    const entry = table?.entries.get(indexOf(dfn, table.level));
+    return table === undefined || entry === undefined || !("mfn" in entry)
+      ? undefined
+      : { level: table.level, leaf: entry };
+  }
+
+  /** The level of the superpage that the lowest table on the way to a page could be; undefined: none. */
+  mergeLevelAt(dfn: number): number | undefined {
+    const table = this.#lowestTable(dfn);
+    return table === undefined || uniformLeaf(table) === undefined ? undefined : table.level + 1;
   }
 
   /** Every leaf: its first page, its level and what it maps, in ascending order. */
@@ -104,18 +121,21 @@ export class SuperpageTables {
   }
 
   #map(dfn: number, leaf: Leaf, level: number): Outcome {
+    if (this.#root === undefined && !this.#reserve(1)) return "out of memory";
     this.#root ??= this.#newTable(this.#rules.levels);
-    if (this.#root === undefined) return "out of memory";
-    const path = this.#walk(dfn, level, true);
+    const path = this.#walk(dfn, level, leaf);
     if (typeof path === "string") return path;
     const [table] = path;
     const index = indexOf(dfn, level);
     const old = table.entries.get(index);
-    const isSame = old !== undefined && "mfn" in old && old.mfn === leaf.mfn && old.access === leaf.access;
+    // Of a superpage that says the same the walk stopped at it.
+    const isSame =
+      table.level > level ||
+      (old !== undefined && "mfn" in old && old.mfn === leaf.mfn && old.access === leaf.access);
     if (this.#rules.vendor === "amd" || !isSame) this.#flags |= ADDED;
     if (isSame) return "ok";
     if (old !== undefined) this.#flags |= MODIFIED;
-    table.entries.set(index, leaf);
+    this.#put(table, index, leaf);
     if (old !== undefined && !("mfn" in old)) this.#queueTree(old);
     this.#coalesce(path, dfn);
     return "ok";
@@ -123,57 +143,90 @@ export class SuperpageTables {
 
   #unmap(dfn: number, level: number): Outcome {
     if (this.#root === undefined) return "ok";
-    const path = this.#walk(dfn, level, false);
+    const path = this.#walk(dfn, level, undefined);
     if (typeof path === "string") return path;
     if (path.length === 0) return "ok";
     const [table] = path;
     const index = indexOf(dfn, level);
     const old = table.entries.get(index);
-    // AMD clears what is clear already, and notices an empty table even then.
-    if (old === undefined && this.#rules.vendor === "vtd") return "ok";
-    table.entries.delete(index);
+    // AMD's deployed code clears what is clear already, and notices an empty table even then.
+    if (old === undefined && !(this.#rules.vendor === "amd" && this.#rules.deployed)) return "ok";
+    this.#put(table, index, undefined);
     if (old !== undefined) this.#flags |= MODIFIED;
     this.#freeEmpty(path, dfn);
     if (old !== undefined && !("mfn" in old)) this.#queueTree(old);
     return "ok";
   }
 
-  /** The tables from the one of this level up to the root; none where nothing is there and nothing is to be made. */
-  #walk(dfn: number, level: number, makes: boolean): readonly Table[] | Outcome {
-    const failed: Outcome =
-      this.#rules.deployed && this.#rules.vendor === "amd" ? "walk failed" : "out of memory";
-    if (dfn >= pagesOf(this.#rules.levels + 1)) return makes ? "out of range" : [];
+  /**
+   * The tables from the one of this level up to the root. None where nothing is there and `wanted` is undefined; from
+   * a higher level on where a superpage there says what is wanted.
+   */
+  #walk(dfn: number, level: number, wanted: Leaf | undefined): readonly Table[] | Outcome {
+    const { deployed, vendor, levels } = this.#rules;
+    const failed: Outcome = deployed && vendor === "amd" ? "walk failed" : "out of memory";
+    if (dfn >= pagesOf(levels + 1)) return wanted === undefined ? [] : "out of range";
     if (this.#root === undefined) return [];
     const path = [this.#root];
     while (path[0].level > level) {
       const [table] = path;
       const index = indexOf(dfn, table.level);
-      let entry = table.entries.get(index);
-      if (entry === undefined) {
-        if (!makes) return [];
-        entry = this.#newTable(table.level - 1);
-        if (entry === undefined) return failed;
-        table.entries.set(index, entry);
-      } else if ("mfn" in entry) {
-        if (entry.mfn === 0 && this.#rules.deployed && this.#rules.vendor === "amd") {
-          if (table.level > level + 1) throw new Error("deployed code takes page 0 for a table here");
-          return makes ? "walk failed" : [];
-        }
-        entry = this.#shatter(table, index, entry);
-        if (entry === undefined) return failed;
+      const entry = table.entries.get(index);
+      if (entry !== undefined && !("mfn" in entry)) {
+        path.unshift(entry);
+        continue;
       }
-      path.unshift(entry);
+      if (entry === undefined && wanted === undefined) return [];
+      if (entry?.mfn === 0 && deployed && vendor === "amd") {
+        if (table.level > level + 1) throw new Error("deployed code takes page 0 for a table here");
+        return wanted === undefined ? [] : "walk failed";
+      }
+      if (!deployed && wanted !== undefined && entry !== undefined && says(entry, table.level, dfn, wanted)) {
+        return path;
+      }
+      // What is right allocates for the whole way down before it changes anything.
+      if (!this.#reserve(deployed ? 1 : table.level - level)) return failed;
+      path.unshift(entry === undefined ? this.#link(table, index) : this.#shatter(table, index, entry));
     }
     return path;
   }
 
-  #shatter(table: Table, index: number, leaf: Leaf): Table | undefined {
-    const below = this.#newTable(table.level - 1);
-    if (below === undefined) return undefined;
-    for (let at = 0; at < ENTRIES; at++) {
-      below.entries.set(at, { mfn: leaf.mfn + at * pagesOf(below.level), access: leaf.access });
+  /** Sees to it that so many tables can be made without fail. */
+  #reserve(count: number): boolean {
+    while (this.#reserved.length < count) {
+      const frame = this.#frames.allocate();
+      if (frame === undefined) {
+        for (const taken of this.#reserved.splice(0)) this.#frames.giveBack(taken);
+        return false;
+      }
+      this.#reserved.push(frame);
     }
-    table.entries.set(index, below);
+    return true;
+  }
+
+  #link(table: Table, index: number): Table {
+    const below = this.#newTable(table.level - 1);
+    this.#put(table, index, below);
+    return below;
+  }
+
+  #lowestTable(dfn: number): Table | undefined {
+    if (dfn >= pagesOf(this.#rules.levels + 1)) return undefined;
+    let table = this.#root;
+    while (table !== undefined) {
+      const entry = table.entries.get(indexOf(dfn, table.level));
+      if (entry === undefined || "mfn" in entry) return table;
+      table = entry;
+    }
+    return undefined;
+  }
+
+  #shatter(table: Table, index: number, leaf: Leaf): Table {
+    const below = this.#newTable(table.level - 1);
+    for (let at = 0; at < ENTRIES; at++) {
+      this.#put(below, at, { mfn: leaf.mfn + at * pagesOf(below.level), access: leaf.access });
+    }
+    this.#put(table, index, below);
     this.shatters++;
     this.#flags |= MODIFIED;
     return below;
@@ -185,7 +238,7 @@ export class SuperpageTables {
       const [table, parent] = [path[at], path[at + 1]];
       const leaf = uniformLeaf(table);
       if (leaf === undefined || !this.#mayMerge(parent.level)) return;
-      parent.entries.set(indexOf(dfn, parent.level), leaf);
+      this.#put(parent, indexOf(dfn, parent.level), leaf);
       this.#flags |= MODIFIED;
       this.#takeOut(table);
     }
@@ -197,7 +250,7 @@ export class SuperpageTables {
     for (let at = 0; at + 1 < path.length; at++) {
       const [table, parent] = [path[at], path[at + 1]];
       if (table.entries.size > 0 || parent.level >= bound) return;
-      parent.entries.delete(indexOf(dfn, parent.level));
+      this.#put(parent, indexOf(dfn, parent.level), undefined);
       this.#takeOut(table);
     }
   }
@@ -224,15 +277,27 @@ export class SuperpageTables {
     return this.#rules.orders.includes(9 * (level - 1));
   }
 
-  #newTable(level: number): Table | undefined {
-    const frame = this.#frames.allocate();
-    if (frame === undefined) return undefined;
+  /** Of a frame that was reserved. */
+  #newTable(level: number): Table {
+    const frame = this.#reserved.shift();
+    if (frame === undefined) throw new Error("no frame was reserved");
     this.tables++;
     return { frame, level, entries: new Map() };
   }
 
+  #put(table: Table, index: number, entry: Leaf | Table | undefined): void {
+    const old = table.entries.get(index);
+    if (old !== undefined && "mfn" in old) this.leafCounts[table.level]--;
+    if (entry === undefined) table.entries.delete(index);
+    else table.entries.set(index, entry);
+    if (entry !== undefined && "mfn" in entry) this.leafCounts[table.level]++;
+  }
+
   #queueTree(table: Table): void {
-    for (const entry of table.entries.values()) if (!("mfn" in entry)) this.#queueTree(entry);
+    for (const entry of table.entries.values()) {
+      if ("mfn" in entry) this.leafCounts[table.level]--;
+      else this.#queueTree(entry);
+    }
     this.tables--;
     this.#frames.queue(table.frame);
   }
@@ -264,6 +329,11 @@ function uniformLeaf(table: Table): Leaf | undefined {
     if (entry.mfn !== first.mfn + index * pagesOf(table.level)) return undefined;
   }
   return first;
+}
+
+/** Whether a leaf of this level translates an address as is wanted of it. */
+function says(leaf: Leaf, level: number, dfn: number, wanted: Leaf): boolean {
+  return leaf.access === wanted.access && leaf.mfn + (dfn % pagesOf(level)) === wanted.mfn;
 }
 
 /** Pages that an entry of a level covers. */

@@ -5,6 +5,7 @@ const NUMBERS: Readonly<Record<string, number>> = {
   ENOENT: 2,
   ENXIO: 6,
   ENOMEM: 12,
+  EFAULT: 14,
   EEXIST: 17,
   EINVAL: 22,
   ERANGE: 34,

@@ -39,6 +39,7 @@ export class ModelPaging implements DomainPaging {
         memory.quarantine(frame, NO_FRAME);
         queue.add(frame, frame, 1);
       },
+      giveBack: (frame) => this.#free(frame),
     });
   }
 
@@ -77,11 +78,13 @@ export class ModelPaging implements DomainPaging {
   destroy(): void {
     if (this.#isDestroyed) throw new Error("destroyed twice");
     this.#isDestroyed = true;
-    for (const frame of this.#live) {
-      this.#memory.quarantine(frame, NO_FRAME);
-      this.#memory.releaseList(frame);
-    }
-    this.#live.clear();
+    for (const frame of [...this.#live]) this.#free(frame);
+  }
+
+  #free(frame: number): void {
+    this.#live.delete(frame);
+    this.#memory.quarantine(frame, NO_FRAME);
+    this.#memory.releaseList(frame);
   }
 
   #count(order: number): void {
