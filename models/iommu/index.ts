@@ -1,0 +1,12 @@
+/** The hardware side of an IOMMU: units that a driver programs, that translate a device's requests, and remember. */
+export { AmdIommuDevice, type AmdIommuOptions } from "./amd/device.js";
+export type {
+  Disagreement,
+  DmaOptions,
+  DmaOutcome,
+  Fault,
+  IommuHardware,
+  Keeps,
+  OutputRange,
+} from "./hardware.js";
+export { type PhysicalMemory, SparsePhysicalMemory } from "./physical-memory.js";
