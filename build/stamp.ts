@@ -33,7 +33,7 @@ const CODES = ["Status", "EntryKind", "Prot", "GatherPolicy"];
 export async function writeStamp(dist: string, stamp: Stamp): Promise<void> {
   await writeVariation(dist, stamp, {
     file: join(dist, "impl/stamps", `${stamp.name}.${stamp.variant}.stamp.js`),
-    entry: 'export * from "./stamp/stamp.js";',
+    entry: `export * from "./stamp/${stamp.policy === "replacing" ? "replacing" : "stamp"}.js";`,
     shared: SHARED,
     textOf: (_, text) => text,
   });
@@ -112,7 +112,9 @@ function stampPlugin(impl: string, stamp: Stamp, variation: Variation, folded: r
 /** Which names a module gets as values: all of them in the engine, numbers alone in what the engine is made of. */
 function namesFoldedInto(path: string, folded: readonly string[]): readonly string[] {
   if (/\/formats\/[^/]+\.js$/.test(path)) return CODES;
-  return /\/impl\/(engine\/[^/]+|options|page-table)\.js$/.test(path) ? folded : [];
+  return /\/impl\/(engine\/(replacing\/)?[^/]+|options|page-table|replacing-table)\.js$/.test(path)
+    ? folded
+    : [];
 }
 
 /** Replaces the initial values of exported constants; each must be there exactly once. */

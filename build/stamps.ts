@@ -7,6 +7,8 @@ export interface Stamp {
   readonly variant: "plain" | "observed" | "shared" | "stepped";
   /** Constants of the format that this stamp replaces. */
   readonly constants: Readonly<Record<string, string | number | boolean>>;
+  /** What meets an occupied slot: a map is refused there, or replaces what it finds. */
+  readonly policy: "refusing" | "replacing";
   /** Tiny stamps serve the project's own exhaustive runs and are not shipped. */
   readonly shipped: boolean;
 }
@@ -136,6 +138,11 @@ const SOURCES: readonly Source[] = [
   },
 ];
 
+/** The formats that the layer above uses with the replacing policy, for the vendors' IOMMUs. */
+const REPLACING: readonly Source[] = SOURCES.filter(
+  ({ name }) => name === "amdv1" || name === "vtd-second-stage",
+).map((source) => ({ ...source, name: `${source.name}-replacing` }));
+
 /** What the long descriptor's granules differ in, and their tiny forms: tables of four items, runs of two. */
 const ARM_GRANULES: Readonly<Record<string, Pick<Source, "constants" | "tiny">>> = {
   "4k": {
@@ -233,21 +240,36 @@ const ARM_LONG_DESCRIPTOR: readonly Source[] = [
   { name: "mali", format: "mali", tiny: { tableBitsLg2: 2, vaWidthMaxLg2: 20 } },
 ];
 
-export const STAMPS: readonly Stamp[] = [...SOURCES, ...ARM_LONG_DESCRIPTOR].flatMap((source) => [
-  ...shipped(source),
-  ...tinyOnes(source),
-]);
+export const STAMPS: readonly Stamp[] = [
+  ...[...SOURCES, ...ARM_LONG_DESCRIPTOR].flatMap((source) => [
+    ...shipped(source, ["plain", "observed", "shared"]),
+    ...tinyOnes(source),
+  ]),
+  ...REPLACING.flatMap((source) =>
+    [...shipped(source, ["plain", "observed"]), ...tinyOnes(source)].map(
+      (stamp): Stamp => ({ ...stamp, policy: "replacing" }),
+    ),
+  ),
+];
 
-function shipped({ name, format, constants = {} }: Source): readonly Stamp[] {
-  return [
-    { name, format, variant: "plain", constants, shipped: true },
-    { name, format, variant: "observed", constants, shipped: true },
-    { name, format, variant: "shared", constants, shipped: true },
-  ];
+function shipped(
+  { name, format, constants = {} }: Source,
+  variants: readonly Stamp["variant"][],
+): readonly Stamp[] {
+  return variants.map((variant) => ({ name, format, variant, policy: "refusing", constants, shipped: true }));
 }
 
 function tinyOnes({ name, format, constants, tiny }: Source): readonly Stamp[] {
   if (tiny === undefined) return [];
   const both = { ...constants, ...tiny };
-  return [{ name: `${name}-tiny`, format, variant: "observed", constants: both, shipped: false }];
+  return [
+    {
+      name: `${name}-tiny`,
+      format,
+      variant: "observed",
+      policy: "refusing",
+      constants: both,
+      shipped: false,
+    },
+  ];
 }

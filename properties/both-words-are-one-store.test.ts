@@ -1,11 +1,12 @@
 // I12, I13 — both words of a live item change in one store of 64 bits: one event, which every watcher takes as one.
 import test, { type ExecutionContext } from "ava";
 import { Journal } from "../fuzz/lockstep/journal.js";
-import { Domain, type DomainSettings } from "../impl/engine/domain.js";
+import { Domain } from "../impl/engine/domain.js";
 import * as observed from "../impl/engine/variants/observed.js";
 import * as plain from "../impl/engine/variants/plain.js";
 import * as shared from "../impl/engine/variants/shared.js";
 import { type MemoryObserver, TableMemory } from "../impl/index.js";
+import { domainSettings } from "../impl/options.js";
 import type { Configuration } from "../models/configuration.js";
 import { configurationOf } from "./hand-made-tables.js";
 import { WatchedTables } from "./watched-tables.js";
@@ -18,21 +19,7 @@ const KIB4 = 0x1000n;
 const LEAF = 0x12_0000_7000n | RW;
 
 function domainIn(memory: TableMemory): Domain {
-  const settings: DomainSettings = {
-    memory,
-    vaWidthLg2: 48,
-    oaWidthLg2: 48,
-    signExtended: false,
-    upperHalf: false,
-    sizesLow: 0x1000,
-    sizesHigh: 0,
-    flags: 0,
-    encryptionHigh: 0,
-    topLevelLimit: 3,
-    cachesNotPresent: false,
-    cleaner: undefined,
-  };
-  return new Domain(settings);
+  return new Domain(domainSettings({ memory }).settings);
 }
 
 for (const [name, { storePair }] of Object.entries({ plain, observed, shared })) {

@@ -55,6 +55,10 @@ export const dirtyFlag = 0;
 export const growsTop: boolean = true;
 export const incoherent: boolean = false;
 export const cleanMarkWord: Format["cleanMarkWord"] = 0;
+/** Four bits that hardware ignores in every item, where the replacing policy keeps its markers: Bits 4:1 are ignored. */
+export const markerWord: Format["cleanMarkWord"] = 0;
+export const markerShift = 1;
+export const accessedLow = 32;
 export const features: FormatFeatures = {
   topLevelDefault: 2,
   topLevelIsValue: true,
@@ -178,6 +182,15 @@ export function leafHigh(
 /** The lowest zero bit of a size code, for an entry of `2^contiguousLg2` items of a level. */
 function sizeCodeZeroBit(level: number, contiguousLg2: number): number {
   return granuleLg2 + addressShift + level * tableBitsLg2 + contiguousLg2 - 1;
+}
+
+export function attributesLowOf(low: number, _level: number, _flags: number): number {
+  return low & ~(ADDRESS_LOW | NEXT_LEVEL);
+}
+
+/** The encryption bit stands inside the address field. */
+export function attributesHighOf(high: number, encryptionHigh: number): number {
+  return high & (~ADDRESS_HIGH | encryptionHigh);
 }
 
 export function tableAttributesLow(_flags: number): number {

@@ -50,6 +50,10 @@ export const dirtyFlag = 0;
 export const growsTop = false;
 export const incoherent: boolean = true;
 export const cleanMarkWord: Format["cleanMarkWord"] = 0;
+/** Four bits that hardware ignores in every item, where the replacing policy keeps its markers: Bits 55:52 are for software. */
+export const markerWord: Format["cleanMarkWord"] = 1;
+export const markerShift = 20;
+export const accessedLow = 256;
 export const features: FormatFeatures = {
   topLevelDefault: 3,
   widthNamesTop: false,
@@ -148,6 +152,14 @@ export function leafHigh(
   attributes: number,
 ): number {
   return paHigh | attributes;
+}
+
+export function attributesLowOf(low: number, level: number, _flags: number): number {
+  return low & ~(level === 0 ? ADDRESS_LOW : ADDRESS_LOW | PS);
+}
+
+export function attributesHighOf(high: number, _encryptionHigh: number): number {
+  return high & ~ADDRESS_HIGH;
 }
 
 export function tableAttributesLow(_flags: number): number {

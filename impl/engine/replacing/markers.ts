@@ -1,0 +1,137 @@
+/**
+ * Markers: small numbers in item bits that hardware ignores, by which one look at a table's first item tells whether
+ * the table is one row of leaves, or empty.
+ *
+ * The marker of item i is the largest b, at most the number of trailing zero bits of i, for which the items
+ * i … i + 2^b − 1 are a row: all empty, or leaves of the same attributes whose addresses go up by one page each, each
+ * address having its item's index in the bits that the level decodes. Item 0 of a table of 2^S items reaches S: the
+ * whole table. A pointer to a table is in no row of two.
+ */
+import { markerShift, markerWord, oaHigh, oaLow, tableBitsLg2 } from "../../stamp/format.js";
+import { prepareWord, storeWord } from "../../stamp/variant.js";
+import type { Domain } from "../domain.js";
+import {
+  itemMask,
+  itemsPerTable,
+  itemWordsLg2,
+  levelLg2,
+  shiftLeftHigh,
+  shiftLeftLow,
+  shiftRightLow,
+} from "../geometry.js";
+
+const FIELD = 15 << markerShift;
+/** The bits of an item that are not its marker. */
+export const unmarkedLow = markerWord === 0 ? ~FIELD : -1;
+export const unmarkedHigh = markerWord === 1 ? ~FIELD : -1;
+
+/** What an item was made, for its table's markers. */
+export const HOLE = 0;
+export const LEAF = 1;
+/** A pointer to a table, or a leaf that is not to be merged. */
+export const OTHER = 2;
+
+export function markerAt(words: Int32Array, item: number): number {
+  return (words[item + markerWord] >>> markerShift) & 15;
+}
+
+/** The marker of an item in a table that is one row: also what a leaf's first item holds when it was just split. */
+export function rowMarker(index: number): number {
+  return index === 0 ? tableBitsLg2 : 31 - Math.clz32(index & -index);
+}
+
+/** The bits of `rowMarker` in their word of the item. */
+export function rowMarkerBits(index: number): number {
+  return rowMarker(index) << markerShift;
+}
+
+/** Writes the markers of an empty table that nobody sees yet. */
+export function markEmptyTable(domain: Domain, words: Int32Array, table: number): void {
+  // Of every second item the marker is 0.
+  for (let index = 0; index < itemsPerTable; index += 2) {
+    prepareWord(domain, words, table + (index << itemWordsLg2) + markerWord, rowMarkerBits(index));
+  }
+}
+
+/**
+ * Sets a table's markers right after the item at `index` was written, its own marker being 0 yet. True: the whole
+ * table is one row now.
+ */
+export function updateMarkers(
+  domain: Domain,
+  words: Int32Array,
+  table: number,
+  index: number,
+  what: number,
+  level: number,
+): boolean {
+  clipRows(domain, words, table, index);
+  if (what === OTHER) return false;
+  const shift = levelLg2(level);
+  if (what === LEAF && !isInPhase(words, table + (index << itemWordsLg2), index, level, shift)) return false;
+  let first = index | 0;
+  let lg2 = 0;
+  // The rows behind it, as far as it begins one.
+  while (lg2 < tableBitsLg2 && (first & (1 << lg2)) === 0) {
+    if (!joins(words, table, first, first | (1 << lg2), lg2, what, shift)) break;
+    lg2++;
+  }
+  setMarker(domain, words, table + (first << itemWordsLg2), lg2);
+  // The row before it, and then what is behind both, and so on.
+  while (lg2 < tableBitsLg2 && joins(words, table, first, first ^ (1 << lg2), lg2, what, shift)) {
+    first &= ~(1 << lg2);
+    lg2++;
+    setMarker(domain, words, table + (first << itemWordsLg2), lg2);
+  }
+  return lg2 === tableBitsLg2;
+}
+
+/** No row that began before the item goes over it any more. */
+function clipRows(domain: Domain, words: Int32Array, table: number, index: number): void {
+  for (let left = index | 0; left !== 0; ) {
+    const lowest = left & -left;
+    left ^= lowest;
+    const lg2 = 31 - Math.clz32(lowest);
+    const item = table + (left << itemWordsLg2);
+    // A row that ends before says so for those that began still earlier.
+    if (markerAt(words, item) <= lg2) return;
+    setMarker(domain, words, item, lg2);
+  }
+}
+
+/** Whether the address of a leaf has its item's index where the level decodes it. */
+function isInPhase(words: Int32Array, item: number, index: number, level: number, shift: number): boolean {
+  const low = words[item];
+  const high = words[item + 1];
+  const page = shiftRightLow(oaLow(low, high, level, 0), oaHigh(low, high, level, 0), shift);
+  return (page & itemMask) === index;
+}
+
+/** Whether the row of `2^lg2` items at `other`, to one side of the row at `first`, makes one of twice the length with it. */
+function joins(
+  words: Int32Array,
+  table: number,
+  first: number,
+  other: number,
+  lg2: number,
+  what: number,
+  shift: number,
+): boolean {
+  const otherItem = (table + (other << itemWordsLg2)) | 0;
+  if (markerAt(words, otherItem) !== lg2) return false;
+  const low = words[otherItem] & unmarkedLow;
+  const high = words[otherItem + 1] & unmarkedHigh;
+  if (what === HOLE) return (low | high) === 0;
+  const item = (table + (first << itemWordsLg2)) | 0;
+  const differLow = (low ^ words[item]) & unmarkedLow;
+  const differHigh = (high ^ words[item + 1]) & unmarkedHigh;
+  // Not a sum: the address bits above the index must be alike.
+  return differLow === shiftLeftLow(1, lg2 + shift) && differHigh === shiftLeftHigh(1, lg2 + shift);
+}
+
+function setMarker(domain: Domain, words: Int32Array, item: number, marker: number): void {
+  const word = (item + markerWord) | 0;
+  const value = words[word];
+  const marked = (value & ~FIELD) | (marker << markerShift);
+  if (marked !== value) storeWord(domain, words, word, marked);
+}
