@@ -2,6 +2,8 @@
 export type UnitErrorCode =
   /** The unit stopped taking commands: it met one that it cannot execute, or cannot read its queue. */
   | "STOPPED"
+  /** The unit did not do what it was asked for, and says so. */
+  | "REFUSED"
   /** A live entry was not what the driver had written there: somebody else changed it. */
   | "CHANGED"
   /** The unit's registers say that it lacks something that it was asked for. */

@@ -3,7 +3,7 @@
  * and page tables lie, and the stores that hardware sees whole.
  *
  * Physical addresses are numbers below 2^52, a word is an index into `TableMemory.words`. An observer of the memory
- * is told of a wider store word by word, after all of it is in memory, so that at no event a half of it is seen.
+ * is told of 128 bits as of two halves, after both are in memory, so that at no event a half of it is seen.
  */
 import { NO_FRAME } from "../memory/frame-books.js";
 import type { TableMemory } from "../memory/table-memory.js";
@@ -100,9 +100,7 @@ export class UnitMemory {
   store64(word: number, low: number, high: number): void {
     const [oldLow, oldHigh] = [this.memory.words[word], this.memory.words[word + 1]];
     Atomics.store(this.#wide, word / 2, (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0));
-    const observer = this.memory.observer;
-    if (oldLow !== low) observer?.stored(word, oldLow, low);
-    if (oldHigh !== high) observer?.stored(word + 1, oldHigh, high);
+    this.memory.observer?.storedPair(word, oldLow, oldHigh, low, high);
     this.writtenBack(word, 2);
   }
 
@@ -115,9 +113,9 @@ export class UnitMemory {
   /** True: what was `expected` is `wanted` now, in one step. Only where `exchanges` says that the platform can. */
   exchange128(word: number, expected: Words128, wanted: Words128): boolean {
     if (this.#exchange?.(this.memory, word, expected, wanted) !== true) return false;
-    for (const [index, value] of wanted.entries()) {
-      if (value !== expected[index]) this.memory.observer?.stored(word + index, expected[index], value);
-    }
+    const { observer } = this.memory;
+    observer?.storedPair(word, expected[0], expected[1], wanted[0], wanted[1]);
+    observer?.storedPair(word + 2, expected[2], expected[3], wanted[2], wanted[3]);
     this.writtenBack(word, 4);
     return true;
   }

@@ -190,6 +190,7 @@ export class DeviceTable {
   }
 
   #wordOf(requester: number): number {
-    return this.#frame + requester * ENTRY_WORDS;
+    if (requester < this.entries) return this.#frame + requester * ENTRY_WORDS;
+    throw new UnitError("UNSUPPORTED", `requester 0x${requester.toString(16)} has no device table entry`);
   }
 }

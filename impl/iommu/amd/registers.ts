@@ -24,6 +24,8 @@ export const Status = { eventOverflow: 1 << 0, eventLogRuns: 1 << 3, commandsRun
 export interface AmdFeatures {
   /** The most levels of a host page table, 4 to 6. */
   readonly hostLevels: number;
+  /** It has one command to forget everything. */
+  readonly invalidatesAll: boolean;
   /** Guest tables (GCR3) are there, and the most levels of one, 4 or 5. */
   readonly guest: boolean;
   readonly guestLevels: number;
@@ -33,12 +35,13 @@ export interface AmdFeatures {
   readonly pasidBits: number;
 }
 
-/** The extended feature register: GTSup 4, HATS 11:10, GATS 13:12, GLXSup 15:14, PASmax 36:32. */
+/** The extended feature register: GTSup 4, IASup 6, HATS 11:10, GATS 13:12, GLXSup 15:14, PASmax 36:32. */
 export function featuresOf(registers: RegisterAccess): AmdFeatures {
   const features = registers.read64(EXTENDED_FEATURES);
   const field = (shift: bigint, mask: bigint): number => Number((features >> shift) & mask);
   return {
     hostLevels: 4 + Math.min(field(10n, 3n), 2),
+    invalidatesAll: field(6n, 1n) === 1,
     guest: field(4n, 1n) === 1,
     guestLevels: 4 + Math.min(field(12n, 3n), 1),
     cr3Levels: 1 + Math.min(field(14n, 3n), 2),

@@ -24,6 +24,7 @@ import { walkLines } from "./fault-walk.js";
 import { type AmdFeatures, Control, changeControl, DEVICE_TABLE_BASE, featuresOf } from "./registers.js";
 
 const REQUESTER_MAX = 0xffff;
+const DOMAIN_MAX = 0xffff;
 
 export interface AmdUnitOptions {
   /** Where rings and tables of the unit go. */
@@ -155,7 +156,7 @@ export class AmdUnit {
 
   /** Forgets everything. */
   flushEverything(): void {
-    this.#ring.send(invalidateAll());
+    this.#sendForgetEverything();
     this.#ring.complete();
   }
 
@@ -187,10 +188,26 @@ export class AmdUnit {
     )) {
       this.#ring.send(invalidatePages(domainId, 0, "all"));
     }
+    // Guest translations bear a PASID too; which ones the device had used nobody has counted.
+    if (old.some(({ hasGuestTables }) => hasGuestTables)) this.#sendForgetEverything();
     this.#ring.complete();
     if (!old.some(({ ats }) => ats)) return;
     this.#flushDeviceTlb(device, 0, "all");
     this.#ring.complete();
+  }
+
+  /** Where no one command does it, every entry and every domain goes by its own. */
+  #sendForgetEverything(): void {
+    if (this.features.invalidatesAll) {
+      this.#ring.send(invalidateAll());
+      return;
+    }
+    for (let requester = 0; requester < this.#table.entries; requester++) {
+      this.#ring.send(invalidateDeviceTableEntry(requester));
+    }
+    for (let domainId = 0; domainId <= DOMAIN_MAX; domainId++) {
+      this.#ring.send(invalidatePages(domainId, 0, "all"));
+    }
   }
 
   #flushDeviceTlb(device: PciDevice, dfn: number, order: FlushOrder, pasid?: number): void {

@@ -1,0 +1,104 @@
+/**
+ * Fault records of a VT-d unit: registers that the hardware fills one after the other, and the driver empties.
+ * Source: Intel Virtualization Technology for Directed I/O, Architecture Specification, §7.2 to §7.4 (fault logging,
+ * fault reasons), §11.4.7 (fault status register) and §11.4.14 (fault recording registers).
+ */
+import type { RegisterAccess } from "../hardware.js";
+import { deviceName, hex } from "../requesters.js";
+import { FAULT_STATUS, Fault, type IntelCapabilities } from "./registers.js";
+
+const RECORD_BYTES = 16;
+/** Offsets inside a record. */
+const SOURCE = 8;
+const REASON = 12;
+/** Bits of the last word. */
+const IS_READ = 1 << 30;
+const IS_FULL = 1 << 31;
+
+/** Reasons of DMA faults, from 1 on. */
+const DMA_REASONS = [
+  "no reason",
+  "the root entry is not present",
+  "the context entry is not present",
+  "the context entry is invalid",
+  "the address is beyond the width of the tables",
+  "a write without permission",
+  "a read without permission",
+  "a page table cannot be read",
+  "the root table cannot be read",
+  "a context table cannot be read",
+  "a reserved bit in a root entry",
+  "a reserved bit in a context entry",
+  "a reserved bit in a page-table entry",
+  "the context entry refuses this kind of request",
+];
+const FIRST_INTERRUPT_REASON = 0x20;
+const INTERRUPT_REASONS = [
+  "a reserved bit in an interrupt request",
+  "the interrupt index is beyond the table",
+  "the interrupt entry is not present",
+  "the interrupt table cannot be read",
+  "a reserved bit in an interrupt entry",
+  "an interrupt of the old kind is blocked",
+  "the interrupt's source is not the entry's",
+];
+
+export interface IntelFault {
+  readonly reason: number;
+  readonly source: number;
+  readonly isRead: boolean;
+  /** Bits 63:12 of the record: the input address >> 12 of a DMA; bits 51:36 are the index of an interrupt. */
+  readonly dfn: number;
+}
+
+export interface FaultReport {
+  readonly faults: readonly IntelFault[];
+  /** The records were full: faults were lost after these. */
+  readonly overflowed: boolean;
+}
+
+/** Whether a fault is that of a DMA, which has an address. */
+export function isDmaFault({ reason }: IntelFault): boolean {
+  return reason < FIRST_INTERRUPT_REASON || reason >= FIRST_INTERRUPT_REASON + INTERRUPT_REASONS.length;
+}
+
+/** Two lines about a fault: who wanted what, and why it was refused. */
+export function describeFault(fault: IntelFault, unit: number, segment: number): readonly string[] {
+  const { reason, source, dfn } = fault;
+  const device = deviceName({ segment, bus: source >>> 8, devfn: source & 0xff });
+  const interrupt = INTERRUPT_REASONS[reason - FIRST_INTERRUPT_REASON];
+  const text = interrupt ?? DMA_REASONS[reason] ?? "a reason of no name";
+  const what =
+    interrupt !== undefined
+      ? `interrupt request ${device} index 0x${hex(Math.floor(dfn / 2 ** 36))}`
+      : `DMA ${fault.isRead ? "read" : "write"} ${device} address 0x${hex(dfn)}000`;
+  return [what, `reason ${hex(reason, 2)}: ${text} (unit ${unit})`];
+}
+
+/**
+ * Takes the faults out of the records, from the one that the hardware filled first. `compat`: as in a deployed driver
+ * the index passes one record beyond the last before it goes round.
+ */
+export function readFaultRecords(
+  registers: RegisterAccess,
+  { faultRecords, faultRecordCount }: IntelCapabilities,
+  compat = false,
+): FaultReport {
+  const faults: IntelFault[] = [];
+  const last = compat ? faultRecordCount : faultRecordCount - 1;
+  let index = (registers.read32(FAULT_STATUS) >>> 8) & 0xff;
+  // What is recorded meanwhile, in records that were emptied here, is the next call's.
+  while (faults.length <= last) {
+    const record = faultRecords + index * RECORD_BYTES;
+    const word = registers.read32(record + REASON);
+    if ((word & IS_FULL) === 0) break;
+    const source = registers.read32(record + SOURCE) & 0xffff;
+    const dfn = Number(registers.read64(record) >> 12n);
+    faults.push({ reason: word & 0xff, source, isRead: (word & IS_READ) !== 0, dfn });
+    registers.write32(record + REASON, IS_FULL >>> 0);
+    index = index >= last ? 0 : index + 1;
+  }
+  const overflowed = (registers.read32(FAULT_STATUS) & Fault.overflow) !== 0;
+  if (overflowed) registers.write32(FAULT_STATUS, Fault.overflow);
+  return { faults, overflowed };
+}

@@ -1,0 +1,230 @@
+/**
+ * One VT-d unit in scalable mode: each device has PASID tables of its own; requests without a PASID count as PASID 0.
+ * Source: Intel Virtualization Technology for Directed I/O, Architecture Specification, §3.4.3, §6.2 and §6.5.2.
+ *
+ * A device changes hands by a new PASID directory, which its context entry names with one 64-bit store: it meets the
+ * old tables or the new ones, never anything between.
+ */
+import { Status } from "../../errors.js";
+import { deviceName, hex, type PciDevice, requesterId, requesterIds } from "../requesters.js";
+import { UnitError } from "../unit-error.js";
+import type { ReadPhysical, UnitMemory } from "../unit-memory.js";
+import { type FaultReport, type IntelFault, isDmaFault } from "./fault-records.js";
+import { entryLines } from "./fault-walk.js";
+import { pasidCacheDescriptor, pasidDeviceTlbDescriptor, pasidIotlbDescriptor } from "./invalidation.js";
+import {
+  DIRECTORY_LG2_MIN,
+  PasidTables,
+  type PasidTranslation,
+  RID_PASID,
+  ScalableRootTable,
+} from "./pasid-table.js";
+import type { IntelCapabilities } from "./registers.js";
+import type { IntelTranslation } from "./root-table.js";
+import type { DeviceUnit } from "./unit.js";
+import { type IntelUnitOptions, UnitCore } from "./unit-core.js";
+
+export interface ScalableUnitOptions extends IntelUnitOptions {
+  /** log2 of the entries of each device's PASID directory, 7 to 14, each for 64 PASIDs. Default 7. */
+  readonly directoryLg2?: number;
+}
+
+export class ScalableUnit implements DeviceUnit {
+  readonly #core: UnitCore;
+  readonly #roots: ScalableRootTable;
+  readonly #directoryLg2: number;
+  /** By the device's own requester id; its phantom functions and aliases use the same. */
+  readonly #tables = new Map<number, PasidTables>();
+
+  private constructor(core: UnitCore, roots: ScalableRootTable, directoryLg2: number) {
+    this.#core = core;
+    this.#roots = roots;
+    this.#directoryLg2 = directoryLg2;
+  }
+
+  /** As `IntelUnit.create`; the unit needs scalable mode and a queue. */
+  static create(options: ScalableUnitOptions): ScalableUnit | undefined {
+    const core = UnitCore.create(options);
+    if (core === undefined) return undefined;
+    const { hasScalableMode, hasQueue } = core.capabilities;
+    if (!hasScalableMode || !hasQueue || options.withoutQueue === true) {
+      throw new UnitError("UNSUPPORTED", "scalable mode");
+    }
+    const roots = ScalableRootTable.create(core.memory);
+    if (roots === undefined) return undefined;
+    return new ScalableUnit(core, roots, options.directoryLg2 ?? DIRECTORY_LG2_MIN);
+  }
+
+  get capabilities(): IntelCapabilities {
+    return this.#core.capabilities;
+  }
+
+  get segment(): number {
+    return this.#core.segment;
+  }
+
+  get memory(): UnitMemory {
+    return this.#core.memory;
+  }
+
+  get read(): ReadPhysical {
+    return this.#core.read;
+  }
+
+  get levels(): number {
+    return this.#core.levels;
+  }
+
+  enable(): void {
+    const { invalidator } = this.#core;
+    this.#core.enable(this.#roots.register, () =>
+      invalidator.other(pasidCacheDescriptor({ of: "everything" })),
+    );
+  }
+
+  attach(device: PciDevice, { root, levels, domainId, ats }: IntelTranslation): Status {
+    return this.#replace(device, { stage: "second", root, levels, domainId }, ats === true);
+  }
+
+  passThrough(device: PciDevice, domainId: number): Status {
+    if (!this.capabilities.passesThrough) throw new UnitError("UNSUPPORTED", "passthrough");
+    return this.#replace(device, { stage: "none", domainId, levels: this.levels }, false);
+  }
+
+  block(device: PciDevice): void {
+    const old = this.#tables.get(requesterId(device.id));
+    if (old === undefined) return;
+    for (const requester of requesterIds(device)) this.#roots.clear(requester);
+    this.#forget(device, old);
+    this.#tables.delete(requesterId(device.id));
+  }
+
+  /**
+   * Translates the device's requests with a PASID (1 and up). What the PASID had before is not present in between,
+   * and forgotten before the new entry is.
+   */
+  attachPasid(device: PciDevice, pasid: number, translation: PasidTranslation): Status {
+    const tables = this.#tables.get(requesterId(device.id));
+    if (tables === undefined || pasid === RID_PASID) return Status.INVALID_ARGUMENT;
+    this.detachPasid(device, pasid);
+    const status = tables.set(pasid, translation);
+    if (status !== Status.OK) return status;
+    this.#core.flushWriteBuffer();
+    if (!this.capabilities.cachesNotPresent) return status;
+    this.#core.invalidator.other(
+      pasidCacheDescriptor({ of: "pasid", domainId: translation.domainId, pasid }),
+    );
+    this.#core.invalidator.other(pasidIotlbDescriptor({ domainId: translation.domainId, pasid }));
+    return status;
+  }
+
+  detachPasid(device: PciDevice, pasid: number): void {
+    const tables = this.#tables.get(requesterId(device.id));
+    const old = tables?.read(pasid);
+    if (tables === undefined || old?.isPresent !== true) return;
+    tables.clear(pasid);
+    this.#core.flushWriteBuffer();
+    this.#forgetPasid(device, pasid, old.domainId);
+    if (old.isSecondStage) this.#core.invalidator.iotlb({ of: "domain", domainId: old.domainId });
+  }
+
+  /** Forgets pages of a PASID with first-stage tables: 2^order from `dfn` on, or all. */
+  flushPasidPages(
+    domainId: number,
+    pasid: number,
+    pages?: { readonly dfn: number; readonly order: number },
+  ): void {
+    this.#core.invalidator.other(
+      pasidIotlbDescriptor({ domainId, pasid, ...(pages === undefined ? {} : { pages }) }),
+    );
+  }
+
+  flushPages(...[domainId, dfn, order, wasPresent, devices]: Parameters<UnitCore["flushPages"]>): void {
+    this.#core.flushPages(domainId, dfn, order, wasPresent, devices);
+  }
+
+  readFaults(): FaultReport {
+    return this.#core.readFaults();
+  }
+
+  describe(fault: IntelFault): readonly string[] {
+    const lines = this.#core.describeFault(fault);
+    if (!isDmaFault(fault)) return lines;
+    const { source, dfn } = fault;
+    const name = deviceName({ segment: this.segment, bus: source >>> 8, devfn: source & 0xff });
+    const tables = this.#tables.get(source);
+    const way = {
+      rootEntry: this.#roots.rootEntry(source >>> 8),
+      context: this.#roots.read(source),
+      ...(tables === undefined ? {} : { pasid: tables.read(RID_PASID) }),
+    };
+    return [
+      ...lines,
+      `unit ${this.#core.number} device ${name} dfn 0x${hex(dfn)}`,
+      ...entryLines(this.read, source, way, dfn),
+    ];
+  }
+
+  /** Whatever can fail comes first: then the device has the new tables, and the old ones go. */
+  #replace(device: PciDevice, translation: PasidTranslation, ats: boolean): Status {
+    const requesters = requesterIds(device);
+    for (const requester of requesters) {
+      const status = this.#roots.reserve(requester);
+      if (status !== Status.OK) return status;
+    }
+    const tables = PasidTables.create(this.memory, this.#directoryLg2);
+    if (tables === undefined) return Status.OUT_OF_MEMORY;
+    const status = tables.set(RID_PASID, translation);
+    if (status !== Status.OK) {
+      tables.destroy();
+      return status;
+    }
+    for (const requester of requesters) this.#roots.install(requester, tables, ats);
+    const own = requesterId(device.id);
+    const old = this.#tables.get(own);
+    this.#tables.set(own, tables);
+    if (old !== undefined) this.#forget(device, old);
+    else this.#forgetAbsence(requesters);
+    return Status.OK;
+  }
+
+  /** Nothing leads to these tables any more: the unit forgets them and what they gave, then they are freed. */
+  #forget(device: PciDevice, old: PasidTables): void {
+    this.#core.flushWriteBuffer();
+    const domains = new Set<number>();
+    for (const pasid of old.present()) {
+      const { domainId } = old.read(pasid);
+      if (!domains.has(domainId)) this.#forgetDomain(device, domainId);
+      domains.add(domainId);
+      this.#forgetPasid(device, pasid, domainId);
+    }
+    this.#core.flushDeviceTlb(device, "everything");
+    old.destroy();
+  }
+
+  #forgetDomain(device: PciDevice, domainId: number): void {
+    const { invalidator } = this.#core;
+    for (const source of requesterIds(device)) invalidator.context({ of: "device", domainId, source });
+    invalidator.other(pasidCacheDescriptor({ of: "domain", domainId }));
+    invalidator.iotlb({ of: "domain", domainId });
+  }
+
+  #forgetPasid(device: PciDevice, pasid: number, domainId: number): void {
+    const { invalidator } = this.#core;
+    invalidator.other(pasidCacheDescriptor({ of: "pasid", domainId, pasid }));
+    invalidator.other(pasidIotlbDescriptor({ domainId, pasid }));
+    if (device.atsQueueDepth === undefined || pasid === RID_PASID) return;
+    const target = { source: requesterId(device.id), maxPending: device.atsQueueDepth - 1 };
+    invalidator.other(pasidDeviceTlbDescriptor(target, pasid, "everything"));
+  }
+
+  /** What is cached as not present bears the id 0. */
+  #forgetAbsence(requesters: readonly number[]): void {
+    this.#core.flushWriteBuffer();
+    if (!this.capabilities.cachesNotPresent) return;
+    const { invalidator } = this.#core;
+    for (const source of requesters) invalidator.context({ of: "device", domainId: 0, source });
+    invalidator.other(pasidCacheDescriptor({ of: "everything" }));
+    invalidator.iotlb({ of: "domain", domainId: 0 });
+  }
+}
