@@ -22,6 +22,7 @@ const COMMANDS = [
   "dump",
   "walk",
   "check",
+  "compare",
   "decode",
 ] as const;
 

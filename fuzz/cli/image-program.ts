@@ -1,6 +1,7 @@
 /** The commands on memory images and single items: their options and help. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { layoutNames } from "../images/index.js";
+import type { CompareOptions } from "./compare-command.js";
 import type { DecodeOptions } from "./image-commands.js";
 import { formatName, type ImageOptions, settingNames } from "./image-options.js";
 import { type Exit, wholeNumber } from "./usage.js";
@@ -65,6 +66,7 @@ export function addImages(add: Add, end: End): void {
   addDump(add, end);
   addWalk(add, end);
   addCheck(add, end);
+  addCompare(add, end);
   addDecode(add, end);
 }
 
@@ -120,6 +122,34 @@ function addCheck(add: Add, end: End): void {
     .action(async (image: string, options: ImageOptions & WithJson) => {
       const { checkCommand } = await import("./image-commands.js");
       end(checkCommand(image, options));
+    });
+}
+
+function addCompare(add: Add, end: End): void {
+  withImage(
+    add(
+      "compare",
+      "Tell where the tables in two images translate differently, whatever their formats, or with --items which " +
+        "items differ; what is not said of the other image is as in the first.",
+      [
+        "compare before.bin after.bin --format amdv1 --levels 4 --root 0x100000",
+        "compare amd.bin intel.bin --format amdv1 --levels 4 --root 0x100000 --other-format vtd-second-stage",
+      ],
+    ),
+  )
+    .argument("<other>", "the other image")
+    .addOption(new Option("--other-format <format>", "of the other image").argParser(formatName))
+    .addOption(new Option("--other-levels <levels>", "of the other image").argParser(wholeNumber(1)))
+    .addOption(new Option("--other-root <address>", "of the other image").argParser(number64))
+    .addOption(new Option("--other-base <address>", "of the other image").argParser(number64))
+    .option("--sizes", "pages of other sizes that lead to the same place are a difference")
+    .option("--dirty", "dirty state is compared too")
+    .option("--items", "compare item by item; where tables stand does not matter")
+    .addOption(new Option("--ignore <bits>", "with --items, bits that may differ").argParser(number64))
+    .option("--json", "one JSON object")
+    .action(async (image: string, other: string, options: CompareOptions) => {
+      const { compareCommand } = await import("./compare-command.js");
+      end(compareCommand(image, other, options));
     });
 }
 
