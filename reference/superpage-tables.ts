@@ -270,7 +270,8 @@ export class SuperpageTables {
 
   /** Whether the vendor keeps count of leaves of this level that could be one of the next. */
   #notices(level: number): boolean {
-    return this.#rules.vendor === "amd" || this.#isAnnounced(level + 1);
+    const { vendor, deployed } = this.#rules;
+    return (vendor === "amd" && deployed) || this.#isAnnounced(level + 1);
   }
 
   #isAnnounced(level: number): boolean {

@@ -4,7 +4,7 @@
  */
 import { Status } from "../../impl/errors.js";
 import type { SuperpageTables } from "../../reference/superpage-tables.js";
-import type { XenMapsSequence } from "./xen-maps-vector.js";
+import type { XenShape } from "./xen-maps-machine.js";
 
 /** The known deviations, numbered as in `corpus/vectors/README.md`. */
 export const XEN_DEVIATIONS = {
@@ -32,7 +32,7 @@ export interface XenStep {
 
 /** The deviations that show before a step, from what the right tables map. */
 export function deviationsBefore(
-  { vendor }: XenMapsSequence,
+  { vendor }: XenShape,
   tables: SuperpageTables,
   { dfn, mfn, order, access }: XenStep,
 ): readonly XenDeviationName[] {
@@ -45,7 +45,7 @@ export function deviationsBefore(
 
 /** The deviations that show after a step, from what the right tables map then and what the step said. */
 export function deviationsAfter(
-  { vendor, levels, pageSizes }: XenMapsSequence,
+  { vendor, levels, pageSizes }: XenShape,
   tables: SuperpageTables,
   { dfn, mfn }: XenStep,
   status: Status,

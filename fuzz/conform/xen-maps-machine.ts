@@ -1,25 +1,35 @@
 /** Tables, a domain over them and the CPU that runs it, driven by recorded operations. */
 import type { Status } from "../../impl/errors.js";
+import { AmdPaging } from "../../impl/iommu/amd/paging.js";
 import { CpuFreeQueues, type DomainPaging, type FreeQueue, IommuDomain } from "../../impl/iommu/index.js";
+import { IntelPaging } from "../../impl/iommu/intel/paging.js";
 import { TableMemory } from "../../impl/memory/table-memory.js";
 import { statusText } from "./errno.js";
 import { ModelPaging } from "./model-paging.js";
 import type { XenLeaf, XenMapsOp, XenMapsSequence } from "./xen-maps-vector.js";
+import { XenTree } from "./xen-tree.js";
 
 /** One vendor's tables, and what can be seen of them from outside. */
 export interface XenTables {
   readonly paging: DomainPaging;
   /** In ascending order. */
   leaves(): readonly XenLeaf[];
-  /** Leaves of 4 KiB, 2 MiB and 1 GiB. */
-  leafCounts(): readonly number[];
-  /** Tables below the root whose marker says that they are all empty or all one superpage. */
-  uniformTables(): number;
+  figures(): XenFigures;
 }
+
+export interface XenFigures {
+  /** Leaves of 4 KiB, 2 MiB and 1 GiB. */
+  readonly leafCounts: readonly number[];
+  /** Tables below the root whose marker says that they are all empty or all one superpage. */
+  readonly uniformTables: number;
+}
+
+/** What tables are made for. */
+export type XenShape = Pick<XenMapsSequence, "vendor" | "levels" | "pageSizes" | "fewestLevels">;
 
 /** `deployed`: with the mistakes of deployed code. */
 export type MakeXenTables = (
-  sequence: XenMapsSequence,
+  shape: XenShape,
   deployed: boolean,
   memory: TableMemory,
   queue: FreeQueue,
@@ -70,24 +80,44 @@ export class XenMapsMachine {
 
   /** What the tables are like, in figures. */
   state(): XenFields {
+    const { leafCounts, uniformTables } = this.tables.figures();
     return {
       tables: String(this.tables.paging.tableCount),
-      leaves: this.tables.leafCounts().join(" "),
-      uniform_tables: String(this.tables.uniformTables()),
+      leaves: leafCounts.join(" "),
+      uniform_tables: String(uniformTables),
     };
   }
 }
 
 /** The naive tree. */
-export const modelTables: MakeXenTables = (sequence, deployed, memory, queue) => {
-  const { vendor, levels, pageSizes, fewestLevels } = sequence;
+export const modelTables: MakeXenTables = (shape, deployed, memory, queue) => {
+  const { vendor, levels, pageSizes, fewestLevels } = shape;
   const orders = [0, 9, 18].filter((order) => ((pageSizes >> BigInt(order + 12)) & 1n) !== 0n);
   const paging = new ModelPaging({ vendor, levels, orders, fewestLevels, deployed }, memory, queue);
   return {
     paging,
     leaves: () =>
       [...paging.tables.leaves()].map(({ dfn, level, leaf }) => ({ dfn, order: 9 * (level - 1), ...leaf })),
-    leafCounts: () => [1, 2, 3].map((level) => paging.tables.leafCounts[level] ?? 0),
-    uniformTables: () => paging.tables.uniformTables,
+    figures: () => ({
+      leafCounts: [1, 2, 3].map((level) => paging.tables.leafCounts[level] ?? 0),
+      uniformTables: paging.tables.uniformTables,
+    }),
+  };
+};
+
+/** The vendors' own tables. */
+export const vendorTables: MakeXenTables = (shape, compat, memory, freeQueue) => {
+  const { vendor, levels, pageSizes, fewestLevels } = shape;
+  const options = { memory, freeQueue, levels, pageSizes, compat };
+  const paging =
+    vendor === "amd" ? new AmdPaging(options) : new IntelPaging({ ...options, minLevels: fewestLevels });
+  const tree = (listsLeaves: boolean) => new XenTree(vendor, memory, paging.table.root, levels, listsLeaves);
+  return {
+    paging,
+    leaves: () => tree(true).leaves,
+    figures: () => {
+      const { counts, uniformTables } = tree(false);
+      return { leafCounts: counts, uniformTables };
+    },
   };
 };

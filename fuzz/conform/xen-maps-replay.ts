@@ -63,14 +63,14 @@ export function replayAsRight(sequence: XenMapsSequence, make: MakeXenTables): X
 
 /** The naive tree, which tells which deviations the pages of a request meet. */
 function watchedTables(met: Set<XenDeviationName>): MakeXenTables {
-  return (sequence, deployed, memory, queue) => {
-    const tables = modelTables(sequence, deployed, memory, queue);
+  return (shape, deployed, memory, queue) => {
+    const tables = modelTables(shape, deployed, memory, queue);
     if (!(tables.paging instanceof ModelPaging)) throw new Error("not the naive tree");
     const model = tables.paging;
     const watch = (step: XenStep, run: () => Status): Status => {
-      for (const name of deviationsBefore(sequence, model.tables, step)) met.add(name);
+      for (const name of deviationsBefore(shape, model.tables, step)) met.add(name);
       const status = run();
-      for (const name of deviationsAfter(sequence, model.tables, step, status)) met.add(name);
+      for (const name of deviationsAfter(shape, model.tables, step, status)) met.add(name);
       return status;
     };
     return { ...tables, paging: watched(model, model.tables, watch) };

@@ -6,21 +6,26 @@ const SMALLEST_LG2 = 12;
 const LARGEST_LG2 = 42;
 
 /**
- * The orders of announced page sizes, ascending; the first is 0.
- * @param pageSizes bit n stands for pages of 2^n bytes, n up to 42. Bit 12 must be the lowest.
- * @param superpages false: only pages of 4 KiB, whatever is announced.
+ * The page sizes with which domains and their tables are made, of those that every IOMMU announces.
+ * @param announced bit n stands for pages of 2^n bytes, n up to 42. Bit 12 must be the lowest.
+ * @param superpages false: only 4 KiB, whatever is announced.
  * @throws PageTableError NO_PAGE_SIZE where nothing is announced, SMALLEST_PAGE_MISSING without 4 KiB as the smallest.
  */
-export function announcedOrders(pageSizes: bigint, superpages: boolean): readonly number[] {
-  if (typeof pageSizes !== "bigint" || pageSizes < 0n || pageSizes >> BigInt(LARGEST_LG2 + 1) !== 0n) {
+export function usedPageSizes(announced: bigint, superpages = true): bigint {
+  if (typeof announced !== "bigint" || announced < 0n || announced >> BigInt(LARGEST_LG2 + 1) !== 0n) {
     throw new PageTableError("INVALID_OPTION", `pageSizes: a mask of bits up to ${LARGEST_LG2}`);
   }
-  if (pageSizes === 0n) throw new PageTableError("NO_PAGE_SIZE");
-  if ((pageSizes & -pageSizes) !== 1n << BigInt(SMALLEST_LG2)) {
-    throw new PageTableError("SMALLEST_PAGE_MISSING", `page sizes 0x${pageSizes.toString(16)}`);
+  if (announced === 0n) throw new PageTableError("NO_PAGE_SIZE");
+  if ((announced & -announced) !== 1n << BigInt(SMALLEST_LG2)) {
+    throw new PageTableError("SMALLEST_PAGE_MISSING", `page sizes 0x${announced.toString(16)}`);
   }
-  const orders: number[] = [0];
-  for (let lg2 = SMALLEST_LG2 + 1; superpages && lg2 <= LARGEST_LG2; lg2++) {
+  return superpages ? announced : 1n << BigInt(SMALLEST_LG2);
+}
+
+/** The orders of page sizes that `usedPageSizes` gave, ascending; the first is 0. */
+export function ordersOf(pageSizes: bigint): readonly number[] {
+  const orders: number[] = [];
+  for (let lg2 = SMALLEST_LG2; lg2 <= LARGEST_LG2; lg2++) {
     if (((pageSizes >> BigInt(lg2)) & 1n) !== 0n) orders.push(lg2 - SMALLEST_LG2);
   }
   return orders;

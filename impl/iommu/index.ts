@@ -5,6 +5,8 @@
  */
 export { PageTableError, Status } from "../errors.js";
 export { TableMemory } from "../memory/table-memory.js";
+export { AmdPaging } from "./amd/paging.js";
+export { usedPageSizes } from "./chunks.js";
 export { countersOf, type IommuCounters } from "./counters.js";
 export { IommuDomain } from "./domain.js";
 export { FlushFlag, type PendingFlush } from "./flush.js";
@@ -19,7 +21,9 @@ export {
   setUpHardwareDomain,
 } from "./hardware-domain.js";
 export { IdentityMaps } from "./identity-maps.js";
+export { IntelPaging, type IntelPagingOptions } from "./intel/paging.js";
 export type { DomainOptions, FlushHook, TranslatedBy } from "./options.js";
 export { PageTypes } from "./page-types.js";
 export { type FrameRange, RangeSet } from "./range-set.js";
+export type { IncoherentPagingOptions, PagingOptions } from "./table-rules.js";
 export { Access, type DomainPaging, type FreeQueue, type MappedPage } from "./vendor.js";

@@ -1,6 +1,6 @@
 /** What a domain is made with, checked once. */
 import { PageTableError, type Status } from "../errors.js";
-import { announcedOrders } from "./chunks.js";
+import { ordersOf, usedPageSizes } from "./chunks.js";
 import type { DomainPaging } from "./vendor.js";
 
 /** Makes the hardware forget; one hook for ranges and for everything. */
@@ -21,10 +21,8 @@ export type TranslatedBy = "own-tables" | "shared-tables" | "passthrough" | "not
 
 export interface DomainOptions {
   readonly id: number;
-  /** Page sizes that every IOMMU of the domain has, bit n for 2^n bytes; 4 KiB is the smallest. */
+  /** Page sizes that every IOMMU of the domain has, bit n for 2^n bytes; see `usedPageSizes`. Its tables' too. */
   readonly pageSizes: bigint;
-  /** False: the domain asks for pages of 4 KiB only. Default true. */
-  readonly superpages?: boolean | undefined;
   /** Default: its own tables. */
   readonly translatedBy?: TranslatedBy | undefined;
   /** The tables; asked for where the domain has its own. */
@@ -75,7 +73,7 @@ export function domainSettings(options: DomainOptions): DomainSettings {
   if (typeof options.flush?.flush !== "function") fail("flush: how hardware is made to forget");
   return {
     id,
-    orders: announcedOrders(options.pageSizes, options.superpages ?? true),
+    orders: ordersOf(usedPageSizes(options.pageSizes)),
     translatedBy,
     paging: isOwn ? options.paging : undefined,
     flush: options.flush,
