@@ -65,6 +65,18 @@ export interface SharedTableMemory {
   readonly poison: boolean;
 }
 
+/** A memory whose frames another process handed over: the contents, and which frames are in use. */
+export interface AdoptedTableMemory {
+  /** The same memory, or a copy of it; nothing in it is changed. */
+  readonly buffer: ArrayBufferLike;
+  readonly base: bigint;
+  readonly smallestFrameLg2: number;
+  /** Up to here frames were handed out before; from here on the memory is zero. */
+  readonly usedBytes: number;
+  /** Every frame in use: its physical address, and log2 of its bytes. */
+  readonly frames: Iterable<readonly [address: bigint, frameLg2: number]>;
+}
+
 /** What whoever watches a memory is told. `word` counts 32-bit words from the base. */
 export interface MemoryObserver {
   /** One 32-bit store into table memory. */
@@ -133,6 +145,17 @@ export class TableMemory {
     return new TableMemory(shared);
   }
 
+  /**
+   * The memory that another process handed over. What is in use is said; everything else may be allocated.
+   * @throws PageTableError INVALID_ARGUMENT where frames lie outside, overlap or are not aligned.
+   */
+  static adopt(adopted: AdoptedTableMemory): TableMemory {
+    const { buffer, base, smallestFrameLg2, usedBytes, frames } = adopted;
+    const memory = new TableMemory({ buffer, base, smallestFrameLg2, allocatableFromBytes: 0 });
+    memory.#adopt(frames, usedBytes);
+    return memory;
+  }
+
   /** Whether other threads may attach. */
   get isShared(): boolean {
     return this.#books.isShared;
@@ -155,6 +178,11 @@ export class TableMemory {
   /** log2 of the smallest frame there is. */
   get smallestFrameLg2(): number {
     return this.#unitLg2;
+  }
+
+  /** Bytes from the first on that were ever part of a frame; what follows is as it was at first. */
+  get usedBytes(): number {
+    return this.#counters[FRESH] * 4;
   }
 
   /** Frames that tables are using, those left out that came with a window. */
@@ -289,6 +317,46 @@ export class TableMemory {
     const word = this.#counters[FREE + frameLg2];
     if (word !== NO_FRAME) this.#counters[FREE + frameLg2] = this.#next[this.#unitOf(word)];
     return word;
+  }
+
+  #adopt(frames: AdoptedTableMemory["frames"], usedBytes: number): void {
+    const places = [...frames].map(([address, frameLg2]) => ({
+      word: Number(address - this.base) / 4,
+      frameLg2,
+    }));
+    places.sort((one, other) => one.word - other.word);
+    let next = 0;
+    for (const { word, frameLg2 } of places) {
+      const isPlace = word >= next && Number.isInteger(word) && frameLg2 >= this.#unitLg2;
+      const isInside = frameLg2 <= FRAME_LG2_MAX && (word + wordsOf(frameLg2)) * 4 <= usedBytes;
+      if (!isPlace || !isInside || (this.addressLow(word) & (2 ** frameLg2 - 1)) !== 0) {
+        throw new PageTableError(
+          "INVALID_ARGUMENT",
+          "frames overlap, are not aligned or lie outside the memory",
+        );
+      }
+      this.#freeBetween(next, word);
+      this.#state[this.#unitOf(word)] = LIVE | frameLg2;
+      this.#counters[LIVE_FRAMES]++;
+      next = word + wordsOf(frameLg2);
+    }
+    if (usedBytes > this.capacityBytes || usedBytes % 2 ** this.#unitLg2 !== 0) {
+      throw new PageTableError("INVALID_ARGUMENT", "usedBytes: whole frames inside the memory");
+    }
+    this.#freeBetween(next, usedBytes / 4);
+    this.#counters[FRESH] = usedBytes / 4;
+  }
+
+  /** Puts a stretch of words on the free lists, in frames as large as their places allow. */
+  #freeBetween(first: number, end: number): void {
+    for (let word = first; word < end; ) {
+      let frameLg2 = this.#unitLg2;
+      const fits = (lg2: number) =>
+        (this.addressLow(word) & (2 ** lg2 - 1)) === 0 && word + wordsOf(lg2) <= end && lg2 <= FRAME_LG2_MAX;
+      while (fits(frameLg2 + 1)) frameLg2++;
+      this.#pushFree(word, frameLg2);
+      word += wordsOf(frameLg2);
+    }
   }
 
   /** A frame that is in use from now on, with whatever is in it, or NO_FRAME. */
