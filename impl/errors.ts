@@ -25,6 +25,7 @@ export const Status = {
   PAGES_LEFT_BEHIND: 19,
   NEEDS_EXCLUSION: 20,
   HARDWARE_STOPPED: 21,
+  NO_DOMAIN_ID: 22,
 } as const;
 
 export type Status = (typeof Status)[keyof typeof Status];
@@ -61,6 +62,7 @@ const ERRNO: Record<ErrorCode, string> = {
   WALK_FAILED: "EFAULT",
   PAGES_LEFT_BEHIND: "ENXIO",
   HARDWARE_STOPPED: "EIO",
+  NO_DOMAIN_ID: "ENOSPC",
   NEEDS_EXCLUSION: "EBUSY",
 };
 
@@ -86,6 +88,7 @@ const CAUSE: Record<ErrorCode, string> = {
   WALK_FAILED: "the walk to the item failed: no memory, or no such address",
   PAGES_LEFT_BEHIND: "some pages of the range could not be unmapped",
   HARDWARE_STOPPED: "an IOMMU does not execute the commands that it was given",
+  NO_DOMAIN_ID: "an IOMMU has no id left by which to tell one domain more",
   NEEDS_EXCLUSION: "this changes tables that threads may share, and needs them for itself",
 };
 
