@@ -1,5 +1,6 @@
 /** The replacing policy's entry points, on words. */
 
+export { domainSettings } from "../../options.js";
 export { descend, makeRoot, Wanted } from "./descend.js";
 export { findLeaf, type LeafItem, leavesOf, tableOnTheWay, type WalkStep, walkSteps } from "./inspect.js";
 export { markEmptyTable, updateMarkers } from "./markers.js";

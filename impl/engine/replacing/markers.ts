@@ -7,18 +7,10 @@
  * address having its item's index in the bits that the level decodes. Item 0 of a table of 2^S items reaches S: the
  * whole table. A pointer to a table is in no row of two.
  */
-import { markerShift, markerWord, oaHigh, oaLow, tableBitsLg2 } from "../../stamp/format.js";
+import { markerShift, markerWord, oaHigh, oaLow } from "../../stamp/format.js";
 import { prepareWord, storeWord } from "../../stamp/variant.js";
 import type { Domain } from "../domain.js";
-import {
-  itemMask,
-  itemsPerTable,
-  itemWordsLg2,
-  levelLg2,
-  shiftLeftHigh,
-  shiftLeftLow,
-  shiftRightLow,
-} from "../geometry.js";
+import { itemWordsLg2, shiftLeftHigh, shiftLeftLow, shiftRightLow } from "../geometry.js";
 
 const FIELD = 15 << markerShift;
 /** The bits of an item that are not its marker. */
@@ -35,27 +27,24 @@ export function markerAt(words: Int32Array, item: number): number {
   return (words[item + markerWord] >>> markerShift) & 15;
 }
 
-/** The marker of an item in a table that is one row: also what a leaf's first item holds when it was just split. */
-export function rowMarker(index: number): number {
-  return index === 0 ? tableBitsLg2 : 31 - Math.clz32(index & -index);
-}
-
-/** The bits of `rowMarker` in their word of the item. */
-export function rowMarkerBits(index: number): number {
-  return rowMarker(index) << markerShift;
+/** The bits of an item's marker in a table of `2^tableLg2` items that is one row, in their word of the item. */
+export function rowMarkerBits(index: number, tableLg2: number): number {
+  const lg2 = index === 0 ? tableLg2 : 31 - Math.clz32(index & -index);
+  return lg2 << markerShift;
 }
 
 /** Writes the markers of an empty table that nobody sees yet. */
-export function markEmptyTable(domain: Domain, words: Int32Array, table: number): void {
+export function markEmptyTable(domain: Domain, words: Int32Array, table: number, tableLg2: number): void {
   // Of every second item the marker is 0.
-  for (let index = 0; index < itemsPerTable; index += 2) {
-    prepareWord(domain, words, table + (index << itemWordsLg2) + markerWord, rowMarkerBits(index));
+  for (let index = 0; index < 1 << tableLg2; index += 2) {
+    const item = table + (index << itemWordsLg2);
+    prepareWord(domain, words, item + markerWord, rowMarkerBits(index, tableLg2));
   }
 }
 
 /**
- * Sets a table's markers right after the item at `index` was written, its own marker being 0 yet. True: the whole
- * table is one row now.
+ * Sets a table's markers right after the item at `index` was written, its own marker being 0 yet. The table has
+ * `2^tableLg2` items, each of which translates `2^itemLg2` bytes. True: the whole table is one row now.
  */
 export function updateMarkers(
   domain: Domain,
@@ -63,27 +52,27 @@ export function updateMarkers(
   table: number,
   index: number,
   what: number,
-  level: number,
+  itemLg2: number,
+  tableLg2: number,
 ): boolean {
   clipRows(domain, words, table, index);
   if (what === OTHER) return false;
-  const shift = levelLg2(level);
-  if (what === LEAF && !isInPhase(words, table + (index << itemWordsLg2), index, level, shift)) return false;
+  if (what === LEAF && !isInPhase(words, table, index, itemLg2, tableLg2)) return false;
   let first = index | 0;
   let lg2 = 0;
   // The rows behind it, as far as it begins one.
-  while (lg2 < tableBitsLg2 && (first & (1 << lg2)) === 0) {
-    if (!joins(words, table, first, first | (1 << lg2), lg2, what, shift)) break;
+  while (lg2 < tableLg2 && (first & (1 << lg2)) === 0) {
+    if (!joins(words, table, first, first | (1 << lg2), lg2, what, itemLg2)) break;
     lg2++;
   }
   setMarker(domain, words, table + (first << itemWordsLg2), lg2);
   // The row before it, and then what is behind both, and so on.
-  while (lg2 < tableBitsLg2 && joins(words, table, first, first ^ (1 << lg2), lg2, what, shift)) {
+  while (lg2 < tableLg2 && joins(words, table, first, first ^ (1 << lg2), lg2, what, itemLg2)) {
     first &= ~(1 << lg2);
     lg2++;
     setMarker(domain, words, table + (first << itemWordsLg2), lg2);
   }
-  return lg2 === tableBitsLg2;
+  return lg2 === tableLg2;
 }
 
 /** No row that began before the item goes over it any more. */
@@ -100,11 +89,18 @@ function clipRows(domain: Domain, words: Int32Array, table: number, index: numbe
 }
 
 /** Whether the address of a leaf has its item's index where the level decodes it. */
-function isInPhase(words: Int32Array, item: number, index: number, level: number, shift: number): boolean {
+function isInPhase(
+  words: Int32Array,
+  table: number,
+  index: number,
+  itemLg2: number,
+  tableLg2: number,
+): boolean {
+  const item = table + (index << itemWordsLg2);
   const low = words[item];
   const high = words[item + 1];
-  const page = shiftRightLow(oaLow(low, high, level, 0), oaHigh(low, high, level, 0), shift);
-  return (page & itemMask) === index;
+  const slot = shiftRightLow(oaLow(low, high, 0, 0), oaHigh(low, high, 0, 0), itemLg2);
+  return (slot & ((1 << tableLg2) - 1)) === index;
 }
 
 /** Whether the row of `2^lg2` items at `other`, to one side of the row at `first`, makes one of twice the length with it. */
@@ -115,7 +111,7 @@ function joins(
   other: number,
   lg2: number,
   what: number,
-  shift: number,
+  itemLg2: number,
 ): boolean {
   const otherItem = (table + (other << itemWordsLg2)) | 0;
   if (markerAt(words, otherItem) !== lg2) return false;
@@ -126,7 +122,7 @@ function joins(
   const differLow = (low ^ words[item]) & unmarkedLow;
   const differHigh = (high ^ words[item + 1]) & unmarkedHigh;
   // Not a sum: the address bits above the index must be alike.
-  return differLow === shiftLeftLow(1, lg2 + shift) && differHigh === shiftLeftHigh(1, lg2 + shift);
+  return differLow === shiftLeftLow(1, lg2 + itemLg2) && differHigh === shiftLeftHigh(1, lg2 + itemLg2);
 }
 
 function setMarker(domain: Domain, words: Int32Array, item: number, marker: number): void {

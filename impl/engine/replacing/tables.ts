@@ -10,6 +10,7 @@ import {
   markerWord,
   oaHigh,
   oaLow,
+  tableBitsLg2,
   tableItemHigh,
   tableItemLow,
 } from "../../stamp/format.js";
@@ -47,7 +48,7 @@ function giveBack(domain: ReplacingDomain): void {
 export function linkEmptyTable(domain: ReplacingDomain, item: number, level: number): number {
   const table = domain.spare[--domain.spares];
   const words = domain.words;
-  markEmptyTable(domain, words, table);
+  markEmptyTable(domain, words, table, tableBitsLg2);
   if (domain.cleaner !== undefined) domain.clean(table, 1 << frameLg2);
   storeItem(domain, words, item, pointerLow(domain, table, level), pointerHigh(domain, table));
   if (domain.cleaner !== undefined) domain.clean(item, itemBytes);
@@ -90,7 +91,7 @@ function fillAsLeaf(domain: ReplacingDomain, table: number, low: number, high: n
     const paLow = addressLow | shiftLeftLow(index, shift);
     const paHigh = addressHigh | shiftLeftHigh(index, shift);
     const item = table + (index << itemWordsLg2);
-    const marker = rowMarkerBits(index);
+    const marker = rowMarkerBits(index, tableBitsLg2);
     const itemLow = leafLow(paLow, paHigh, below, 0, attributesLow);
     const itemHigh = leafHigh(paLow, paHigh, below, 0, attributesHigh);
     prepareWord(domain, words, item + 1, markerWord === 1 ? itemHigh | marker : itemHigh);
@@ -111,7 +112,8 @@ export function replaceItem(domain: ReplacingDomain, item: number, low: number, 
 export function markItem(domain: ReplacingDomain, item: number, what: number, level: number): boolean {
   if (level === domain.topLevel) return false;
   const table = tableHolding(item);
-  return updateMarkers(domain, domain.words, table, (item - table) >> itemWordsLg2, what, level);
+  const index = (item - table) >> itemWordsLg2;
+  return updateMarkers(domain, domain.words, table, index, what, levelLg2(level), tableBitsLg2);
 }
 
 /** The first word of the table that an item is in. */
