@@ -24,10 +24,11 @@ async function replay(file: string): Promise<FileResult> {
 
 /** The vectors beside the package's `package.json`, wherever in it this module stands. */
 export function shippedVectors(): readonly string[] {
-  const place = join("corpus", "vectors");
+  const places = [join("corpus", "vectors"), join("corpus", "vectors", "xen")];
   let directory = dirname(fileURLToPath(import.meta.url));
   for (;;) {
-    const files = vectorsIn(join(directory, place));
+    const here = directory;
+    const files = places.flatMap((place) => vectorsIn(join(here, place)));
     if (files.length > 0) return files;
     const parent = dirname(directory);
     if (parent === directory) throw new UsageError("no vectors came with this copy of genpt: name a file");

@@ -8,6 +8,8 @@ import { hex } from "./outcome.js";
 import type { CaseResult } from "./replay.js";
 import { agrees, type CasesResult, type CreationsResult, type FileResult } from "./run-file.js";
 import type { VectorOp } from "./vector.js";
+import { xenDeviationLines, xenDifference } from "./xen-report.js";
+import type { XenResult } from "./xen-result.js";
 
 const DESCRIPTIONS: Readonly<Record<DeviationName, string>> = {
   "dirty-report-inexact":
@@ -54,15 +56,37 @@ const CREATION_DESCRIPTIONS: Readonly<Record<CreationDeviation | IoCreationDevia
 
 /** A line per file, the deviations met, and for each file that differs its first difference. */
 export function formatReport(results: readonly FileResult[]): string {
-  const lines = [...results.map(fileLine), ...totalLines(results)];
+  const lines = [...results.flatMap(fileLines), ...totalLines(results)];
   for (const result of results) {
     if (agrees(result)) continue;
-    lines.push("", ...(result.kind === "cases" ? caseDifference(result) : creationDifferences(result)));
+    lines.push("", ...differenceLines(result));
   }
   return `${lines.join("\n")}\n`;
 }
 
-function fileLine(result: FileResult): string {
+function fileLines(result: FileResult): readonly string[] {
+  return result.kind === "xen" ? passLines(result) : [fileLine(result)];
+}
+
+function passLines(result: XenResult): readonly string[] {
+  return result.passes.map(
+    ({ name, matched, deviated, failed }) =>
+      `${name.padEnd(32)} ${counts(matched, deviated, failed)}  ${failed === 0 ? "agrees" : "DIFFERS"}`,
+  );
+}
+
+function differenceLines(result: FileResult): readonly string[] {
+  switch (result.kind) {
+    case "cases":
+      return caseDifference(result);
+    case "creations":
+      return creationDifferences(result);
+    case "xen":
+      return xenDifference(result);
+  }
+}
+
+function fileLine(result: CasesResult | CreationsResult): string {
   const name = result.kind === "cases" ? `${result.format} ${result.configuration}` : "creations";
   const deviated =
     result.kind === "cases" ? result.deviated : result.creations - result.matched - result.failed;
@@ -96,6 +120,7 @@ function totalLines(results: readonly FileResult[]): readonly string[] {
   for (const [name, number] of Object.entries(IO_DEVIATIONS)) {
     lines.push(...deviationLine(files, name, number, "io-"));
   }
+  lines.push(...xenDeviationLines(results.filter((result) => result.kind === "xen")));
   for (const [name, count] of creationDeviations(results)) {
     const description = CREATION_DESCRIPTIONS[name];
     lines.push(`  creations  ${name.padEnd(29)} ${String(count).padStart(4)}  ${description}`);
@@ -112,7 +137,7 @@ function creationDeviations(
     void counts.set(name, (counts.get(name) ?? 0) + count);
   for (const result of results) {
     if (result.kind === "cases") for (const name of result.creation.deviations) add(name, 1);
-    else for (const [name, count] of result.deviations) add(name, count);
+    if (result.kind === "creations") for (const [name, count] of result.deviations) add(name, count);
   }
   return counts;
 }

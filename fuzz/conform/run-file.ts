@@ -8,6 +8,10 @@ import { ioInexpressible } from "./io-options.js";
 import { IoReplay } from "./io-replay.js";
 import { type CaseResult, Replay, unreplayable } from "./replay.js";
 import { openVectorFile, VectorFileError } from "./vector-file.js";
+import { vendorTables } from "./xen-maps-machine.js";
+import { replayAsDeployed, replayAsRight } from "./xen-maps-replay.js";
+import { replayXenMarkers } from "./xen-markers-replay.js";
+import { type XenPass, type XenResult, type XenSequenceResult, xenPass } from "./xen-result.js";
 
 export interface DeviationCount {
   readonly cases: number;
@@ -45,12 +49,15 @@ export interface CreationsResult {
   readonly failures: readonly CreationResult[];
 }
 
-export type FileResult = CasesResult | CreationsResult;
+export type FileResult = CasesResult | CreationsResult | XenResult;
 
 /** Whether nothing differs but by known deviations. */
 export function agrees(result: FileResult): boolean {
-  return result.failed === 0 && (result.kind === "creations" || result.creation.failure === undefined);
+  return result.failed === 0 && (result.kind !== "cases" || result.creation.failure === undefined);
 }
+
+/** The ways in which sequences of maps and unmaps are replayed, by what the report calls them. */
+const MAPS_PASSES = { "as deployed": replayAsDeployed, "as is right": replayAsRight } as const;
 
 /**
  * Replays a vector file on the implementation.
@@ -79,7 +86,39 @@ export async function conformFile(file: string): Promise<FileResult> {
       const creation = replayIoCreation(header);
       return replayCases(file, header, creation, vectors.cases, (vector) => replay.run(vector));
     }
+    case "xen-maps": {
+      const results = await replaySequences(vectors.sequences, (sequence) =>
+        Object.values(MAPS_PASSES).map((replay) => replay(sequence, vendorTables)),
+      );
+      const names = Object.keys(MAPS_PASSES);
+      return xenResult(
+        file,
+        names.map((name, way) =>
+          xenPass(
+            `iommu maps, ${name}`,
+            results.map((ways) => ways[way]),
+          ),
+        ),
+      );
+    }
+    case "xen-markers": {
+      const results = await replaySequences(vectors.sequences, (sequence) => [replayXenMarkers(sequence)]);
+      return xenResult(file, [xenPass("iommu markers", results.flat())]);
+    }
   }
+}
+
+async function replaySequences<Sequence>(
+  sequences: AsyncIterable<Sequence>,
+  replay: (sequence: Sequence) => readonly XenSequenceResult[],
+): Promise<readonly (readonly XenSequenceResult[])[]> {
+  const results: (readonly XenSequenceResult[])[] = [];
+  for await (const sequence of sequences) results.push(replay(sequence));
+  return results;
+}
+
+function xenResult(file: string, passes: readonly XenPass[]): XenResult {
+  return { kind: "xen", file, passes, failed: passes.reduce((sum, { failed }) => sum + failed, 0) };
 }
 
 async function replayCases<Case>(

@@ -8,6 +8,8 @@ import { readIoCase, readIoCreation } from "./io-vector-json.js";
 import type { Creation, VectorCase } from "./vector.js";
 import { VectorFormatError } from "./vector-format-error.js";
 import { readCase, readCreation } from "./vector-json.js";
+import { readXenMaps, type XenMapsSequence } from "./xen-maps-vector.js";
+import { readXenMarkers, type XenMarkersSequence } from "./xen-markers-vector.js";
 
 /** The file cannot be read, is cut off, is not JSON, or is not a vector: not a verdict on anybody's tables. */
 export class VectorFileError extends Error {
@@ -25,12 +27,17 @@ export class VectorFileError extends Error {
   }
 }
 
-/** A vector file says what creation gave, then one case a line; a file of creations says only that, line by line. */
+/**
+ * A vector file says what creation gave, then one case a line; a file of creations says only that, line by line. A file
+ * of an IOMMU layer has one sequence a line, which says all that it needs.
+ */
 export type VectorFile =
   | { readonly kind: "cases"; readonly header: Creation; readonly cases: AsyncGenerator<VectorCase> }
   | { readonly kind: "creations"; readonly creations: AsyncGenerator<Creation> }
   | { readonly kind: "io-cases"; readonly header: IoCreation; readonly cases: AsyncGenerator<IoCase> }
-  | { readonly kind: "io-creations"; readonly creations: AsyncGenerator<IoCreation> };
+  | { readonly kind: "io-creations"; readonly creations: AsyncGenerator<IoCreation> }
+  | { readonly kind: "xen-maps"; readonly sequences: AsyncGenerator<XenMapsSequence> }
+  | { readonly kind: "xen-markers"; readonly sequences: AsyncGenerator<XenMarkersSequence> };
 
 /**
  * Opens a vector file and reads its first line; the rest is read case by case as it is asked for.
@@ -42,6 +49,7 @@ export async function openVectorFile(file: string): Promise<VectorFile> {
   if (first.done === true) throw new VectorFileError(file, 1, "the file is empty");
   const { line, value } = first.value;
   if (Object.hasOwn(value, "cfg_out")) return openIoFile(file, lines, first.value);
+  if (Object.hasOwn(value, "vendor")) return openXenFile(file, lines, first.value);
   const creation = checked(file, line, () => readCreation(value, line));
   // Only creations alone say at once how many tables live.
   if (Object.hasOwn(value, "live"))
@@ -59,6 +67,15 @@ function openIoFile(file: string, lines: AsyncGenerator<Line>, { line, value }: 
   }
   const read = (value: object, line: number): IoCase => readIoCase(value, line, made);
   return { kind: "io-cases", header, cases: casesOf(file, lines, read) };
+}
+
+function openXenFile(file: string, lines: AsyncGenerator<Line>, { line, value }: Line): VectorFile {
+  if (Object.hasOwn(value, "page_sizes")) {
+    const sequence = checked(file, line, () => readXenMaps(value, line));
+    return { kind: "xen-maps", sequences: listOf(file, lines, sequence, readXenMaps) };
+  }
+  const sequence = checked(file, line, () => readXenMarkers(value, line));
+  return { kind: "xen-markers", sequences: listOf(file, lines, sequence, readXenMarkers) };
 }
 
 interface Line {
