@@ -8,7 +8,7 @@
 import { chmod, copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { build, type Plugin } from "esbuild";
-import { writeVendored } from "./vendor.js";
+import { copyAssets, writeVendored } from "./vendor.js";
 
 /** Modules that users import, beside the entries of the formats. These have declarations and a CommonJS form. */
 const LIBRARY = [
@@ -26,6 +26,9 @@ const COMMANDS = [BIN, "fuzz/cli/worker.js"] as const;
 /** Whoever imports `genpt/testing/arbitraries` has fast-check: a copy of our own would not know theirs. */
 const PEERS: readonly string[] = ["fast-check"];
 
+/** Packages that no module imports: what a report carries in its page. */
+const CARRIED: readonly string[] = ["uplot"];
+
 interface Graph {
   /** Relative to `dist`. */
   readonly files: readonly string[];
@@ -42,7 +45,9 @@ export async function publish(dist: string): Promise<void> {
   const everything = await graphOf(dist, [...entries, ...COMMANDS]);
   await copyModules(dist, esm, everything.files);
   await transformModules(dist, cjs, library.files);
-  await writeVendored(join(esm, "vendor"), vendored(everything), "esm");
+  await writeVendored(join(esm, "vendor"), [...vendored(everything), ...CARRIED], "esm");
+  // Where the compiled modules look for it that are not published.
+  for (const name of CARRIED) await copyAssets(join(dist, "vendor"), name);
   await writeVendored(join(cjs, "vendor"), vendored(library), "cjs");
   await writeFile(join(cjs, "package.json"), '{ "type": "commonjs" }\n');
   const declarations = await declarationsOf(dist, entries);

@@ -1,30 +1,38 @@
 /** `genpt fuzz`: a campaign, its progress, and what it found. */
-import { randomBytes } from "node:crypto";
 import { availableParallelism } from "node:os";
+import { join } from "node:path";
 import pc from "picocolors";
 import { configurationName, type FormatName, operationToJson } from "../../models/index.js";
+import type { CampaignFile, CampaignPlan, ShrunkFinding } from "../campaign/index.js";
 import {
   canCreate,
   defaultUnitOperations,
-  isSeed,
   type OracleName,
   oracleNames,
   saveCorpusFile,
   tokenOf,
 } from "../lockstep/index.js";
 import { Campaign, type CampaignTotals } from "./campaign.js";
+import { createCampaign, openCampaign, ownDirectory, reportFile } from "./campaign-directory.js";
 import { Progress } from "./progress.js";
+import { type Replayed, replayKnown } from "./replay-known.js";
+import { writeReport } from "./report-command.js";
+import { commitHere, seedFrom } from "./seeds.js";
+import { Sightings } from "./sightings.js";
 import { Exit, selectConfigurations, UsageError } from "./usage.js";
-import type { ShrunkFinding } from "./worker.js";
 
 export interface FuzzOptions {
   readonly format?: readonly FormatName[] | undefined;
   readonly config?: string | undefined;
   readonly seed?: string | undefined;
   readonly seconds?: number | undefined;
+  readonly hours?: number | undefined;
   readonly ops?: number | undefined;
-  readonly workers?: number | undefined;
+  readonly workers?: number | "all" | undefined;
   readonly oracles?: readonly OracleName[] | undefined;
+  readonly campaign?: string | undefined;
+  readonly resume?: string | undefined;
+  readonly canary?: true | undefined;
   readonly out: string;
   readonly json?: true | undefined;
 }
@@ -32,35 +40,106 @@ export interface FuzzOptions {
 const SECONDS = 60;
 
 export async function fuzzCommand(options: FuzzOptions): Promise<Exit> {
-  const seed = options.seed ?? randomBytes(4).toString("hex");
-  if (!isSeed(seed)) throw new UsageError(`"${seed}" is no seed: up to 64 letters, digits, ".", "_" and "-"`);
+  const { directory, file, plan } = options.resume === undefined ? begun(options) : resumed(options);
+  try {
+    return await run(options, directory, file, plan);
+  } finally {
+    file.close();
+  }
+}
+
+interface Begun {
+  readonly directory: string;
+  readonly file: CampaignFile;
+  readonly plan: CampaignPlan;
+}
+
+function begun(options: FuzzOptions): Begun {
+  const seed = seedFrom(options.seed);
   const configurations = selectConfigurations(options.format, options.config).filter(canCreate);
   if (configurations.length === 0) throw new UsageError("the implementation can be made with none of these");
-  const workers = options.workers ?? availableParallelism();
-  const show = options.json === true ? undefined : new Progress();
-  show?.write(`seed ${seed}, ${configurations.length} configurations, ${workers} threads\n`);
-  const abort = new AbortController();
-  const stop = stopOnInterrupt(abort, show);
-  const plan = {
+  const plan: CampaignPlan = {
     seed,
     configurations: configurations.map(configurationName),
     operations: options.ops,
-    milliseconds: (options.seconds ?? SECONDS) * 1000,
+    milliseconds: millisecondsOf(options) ?? SECONDS * 1000,
     operationsPerUnit: defaultUnitOperations,
-    workers,
     oracles: options.oracles ?? oracleNames,
+    canary: options.canary === true,
+    commit: commitHere(),
   };
-  const found = async ({ finding, report }: ShrunkFinding): Promise<void> => {
-    const file = await saveCorpusFile(options.out, finding);
-    show?.write(`\n${report}  ${pc.dim("saved:")}   ${file}\n\n`);
+  const directory = options.campaign ?? ownDirectory(join(options.out, "campaigns"), seed);
+  const file = createCampaign(directory);
+  file.begin(plan);
+  return { directory, file, plan };
+}
+
+/** The campaign goes on as it was planned; a time or a number of operations is how much more. */
+function resumed(options: FuzzOptions): Begun {
+  const { resume: directory = "" } = options;
+  const file = openCampaign(directory);
+  const { plan: old, milliseconds: elapsed, counts } = file;
+  if (old === undefined) {
+    file.close();
+    throw new UsageError(`the campaign in ${directory} was never begun`);
+  }
+  const more = millisecondsOf(options);
+  const plan: CampaignPlan = {
+    ...old,
+    milliseconds: more === undefined ? old.milliseconds : elapsed + more,
+    operations:
+      options.ops === undefined
+        ? more === undefined
+          ? old.operations
+          : undefined
+        : counts.operations + options.ops,
+  };
+  file.begin(plan);
+  return { directory, file, plan };
+}
+
+function millisecondsOf({ seconds, hours }: FuzzOptions): number | undefined {
+  return hours === undefined ? seconds && seconds * 1000 : hours * 3_600_000;
+}
+
+async function run(
+  options: FuzzOptions,
+  directory: string,
+  file: CampaignFile,
+  plan: CampaignPlan,
+): Promise<Exit> {
+  const workers = typeof options.workers === "number" ? options.workers : availableParallelism();
+  const show = options.json === true ? undefined : new Progress(file.milliseconds);
+  show?.write(`seed ${plan.seed}, ${plan.configurations.length} configurations, ${workers} threads\n`);
+  show?.write(`campaign ${directory}, its report ${reportFile(directory)}\n`);
+  const abort = new AbortController();
+  const stop = stopOnInterrupt(abort, show);
+  const sightings = new Sightings(options.out, plan);
+  const replayed = await replayKnown(sightings, plan);
+  for (const line of linesOf(replayed)) show?.write(`${line}\n`);
+  const found = async (shrunk: ShrunkFinding): Promise<void> => {
+    await sightings.record(shrunk);
+    const saved = await saveCorpusFile(options.out, shrunk.finding);
+    show?.write(`\n${shrunk.report}  ${pc.dim("saved:")}   ${saved}\n\n`);
   };
   const events = { found, progressed: (totals: CampaignTotals) => show?.show(totals) };
-  const totals = await new Campaign(plan, events, abort.signal).run();
+  const totals = await new Campaign(file, plan, workers, events, abort.signal).run();
   stop();
+  writeReport(directory, file);
   show?.finish(totals);
   for (const token of totals.others) show?.write(`also failing:  npx genpt repro ${token}\n`);
-  if (options.json === true) process.stdout.write(`${JSON.stringify(summary(seed, totals), null, 2)}\n`);
-  return totals.failures === 0 ? Exit.clean : Exit.finding;
+  if (options.json === true) process.stdout.write(`${JSON.stringify(summary(plan.seed, totals), null, 2)}\n`);
+  const isClean = replayed.failing.length === 0 && (await sightings.areKnown(totals));
+  return isClean ? Exit.clean : Exit.finding;
+}
+
+function linesOf({ tried, failing, fixed }: Replayed): readonly string[] {
+  if (tried === 0) return [];
+  return [
+    `replayed ${tried} findings: ${failing.length} fail, ${fixed.length} pass now`,
+    ...failing.map((what) => `${pc.red("fails:")}  ${what}`),
+    ...fixed.map((what) => `${pc.green("passes:")} ${what}`),
+  ];
 }
 
 /** The first interrupt ends the campaign in order, the second at once. */
@@ -83,9 +162,10 @@ function summary(seed: string, totals: CampaignTotals): object {
   return {
     seed,
     ...totals,
-    findings: totals.findings.map(({ finding }) => ({
+    findings: totals.findings.map(({ finding, key }) => ({
       configuration: configurationName(finding.configuration),
       invariant: finding.invariant,
+      key,
       sentence: finding.sentence,
       token: tokenOf(finding),
       shrunkFrom: finding.shrunkFrom,

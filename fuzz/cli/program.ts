@@ -7,8 +7,9 @@ import pc from "picocolors";
 import type { ExhaustiveOptions } from "./exhaustive-command.js";
 import type { FuzzOptions } from "./fuzz-command.js";
 import { addImages } from "./image-program.js";
+import { addNightCommands } from "./night-program.js";
 import type { ReproOptions } from "./repro-command.js";
-import { Exit, formats, oracles, seconds, UsageError, wholeNumber } from "./usage.js";
+import { Exit, formats, hours, oracles, seconds, UsageError, wholeNumber, workers } from "./usage.js";
 
 /** Runs one command line and gives its exit status. Everything that is wrong with the arguments is said here. */
 export async function runGenpt(args: readonly string[]): Promise<number> {
@@ -55,6 +56,7 @@ function createProgram(end: (status: Exit) => void): Command {
   addConform(add, end);
   addExhaustive(add, end);
   addFormats(add, end);
+  addNightCommands(add, end);
   addImages(add, end);
   return program;
 }
@@ -66,12 +68,14 @@ const formatOption = () =>
   new Option("--format <formats...>", "which formats; default: all").argParser(formats);
 
 function addFuzz(add: Add, end: End): void {
-  add(
+  const command = add(
     "fuzz",
     "Run random programs on the implementation, the reference and the hardware walkers together, and compare " +
       "after every operation. A failure is shrunk, printed with the command that replays it, and saved.",
     [
       "fuzz --seconds 60",
+      "fuzz --hours 8 --workers all --seed date --campaign findings/tonight",
+      "fuzz --resume findings/tonight",
       "fuzz --format amdv1 --seed nightly-17 --ops 1000000 --workers 4",
       "fuzz --format riscv64 riscv32 --ops 100000 --json",
       "fuzz --config x86-64/vtdfs-4l --seconds 10",
@@ -80,42 +84,67 @@ function addFuzz(add: Add, end: End): void {
   )
     .addOption(formatOption())
     .option("--config <name>", "one configuration; genpt formats and docs/formats.md tell which there are")
-    .option("--seed <seed>", "letters, digits, dots, dashes and underscores; default: drawn, and printed")
-    .addOption(
-      new Option("--seconds <seconds>", "how long, about; default: 60").argParser(seconds).conflicts("ops"),
+    .option(
+      "--seed <seed>",
+      "letters, digits, dots, dashes and underscores; commit or date: from the commit or the day; default: drawn. " +
+        "It is printed",
     )
+    .addOption(
+      new Option("--seconds <seconds>", "how long, about; default: 60")
+        .argParser(seconds)
+        .conflicts(["ops", "hours"]),
+    )
+    .addOption(new Option("--hours <hours>", "the same in hours").argParser(hours).conflicts("ops"))
     .addOption(
       new Option(
         "--ops <operations>",
         "how many operations: the same seed then gives the same run",
       ).argParser(wholeNumber(1)),
     )
-    .addOption(new Option("--workers <threads>", "threads; default: one per core").argParser(wholeNumber(1)))
+    .addOption(
+      new Option("--workers <threads>", "how many threads, or all: one per core; default: all").argParser(
+        workers,
+      ),
+    )
     .addOption(
       new Option(
         "--oracles <oracles...>",
         "what judges every store and invalidation: caches, stores, coherency, all or none; default: all",
       ).argParser(oracles),
     )
+    .addOption(
+      new Option(
+        "--campaign <directory>",
+        "where the campaign is kept; default: one of its own in findings/campaigns",
+      ),
+    )
+    .addOption(
+      new Option(
+        "--resume <directory>",
+        "go on with a campaign that was interrupted, or for so much longer",
+      ).conflicts(["campaign", "seed", "format", "config", "oracles", "canary"]),
+    )
+    .option("--canary", "judge an implementation that is wrong on purpose: something must be found")
     .option("--out <directory>", "where failures are saved", "findings")
-    .option("--json", "one JSON object on stdout at the end, and no progress")
-    .action(async (options: FuzzOptions) => {
-      const { fuzzCommand } = await import("./fuzz-command.js");
-      end(await fuzzCommand(options));
-    });
+    .option("--json", "one JSON object on stdout at the end, and no progress");
+  command.action(async (options: FuzzOptions) => {
+    const { fuzzCommand } = await import("./fuzz-command.js");
+    end(await fuzzCommand(options));
+  });
 }
 
 function addRepro(add: Add, end: End): void {
-  add("repro", "Replay one failure, from its token or from a saved program.", [
+  const command = add("repro", "Replay one failure, from its token or from a saved program.", [
     "repro vtd-second-stage/3l:2:readme:0:2000:694910be",
     "repro findings/i1-vtd-second-stage-49953ded.json --trace",
   ])
     .argument("<token-or-file>", "what a failure's replay line says, or a program's file")
     .option("--trace", "print every operation and what it gave")
-    .action(async (what: string, options: ReproOptions) => {
-      const { reproCommand } = await import("./repro-command.js");
-      end(reproCommand(what, options));
-    });
+    .option("--canary", "judge an implementation that is wrong on purpose, as genpt fuzz --canary does");
+  command.action(async (what: string, options: ReproOptions) => {
+    const { reproCommand } = await import("./repro-command.js");
+    end(reproCommand(what, options));
+  });
 }
 
 function addConform(add: Add, end: End): void {

@@ -5,7 +5,12 @@ import { LiveLine } from "./live-line.js";
 
 export class Progress {
   readonly #line = new LiveLine(process.stderr);
-  readonly #begin = Date.now();
+  readonly #begin: number;
+
+  /** @param milliseconds how long the campaign has run already */
+  constructor(milliseconds: number) {
+    this.#begin = Date.now() - milliseconds;
+  }
 
   show(totals: CampaignTotals): void {
     this.#line.show(progressLine(totals, Date.now() - this.#begin));

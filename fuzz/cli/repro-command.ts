@@ -9,6 +9,8 @@ import {
   ProgramError,
   parseProgram,
 } from "../../models/index.js";
+import { isRefusal, replayCommand, Session, subjectsOf } from "../against/index.js";
+import { canaryOf } from "../campaign/canary.js";
 import {
   describeConfiguration,
   describeOutcome,
@@ -18,12 +20,16 @@ import {
   replay,
   report,
   runProgram,
+  type SubjectFactory,
   TokenError,
 } from "../lockstep/index.js";
+import { type AgainstArguments, againstOptions } from "./against-command.js";
 import { Exit, UsageError } from "./usage.js";
 
-export interface ReproOptions {
+export interface ReproOptions extends AgainstArguments {
   readonly trace?: true | undefined;
+  /** What is judged makes a known mistake. */
+  readonly canary?: true | undefined;
 }
 
 interface Program {
@@ -31,38 +37,57 @@ interface Program {
   readonly operations: readonly Operation[];
 }
 
+/** Who is judged, and the command that does the same again. */
+interface Judged {
+  readonly subjectOf?: SubjectFactory | undefined;
+  readonly replayed: string;
+}
+
 export function reproCommand(what: string, options: ReproOptions): Exit {
+  const { against, canary } = options;
+  const elsewhere = against === undefined ? undefined : againstOptions(against, options);
+  const session = elsewhere && new Session(elsewhere);
+  const judged: Judged = {
+    subjectOf: session === undefined ? canary && canaryOf : subjectsOf(session),
+    replayed: elsewhere
+      ? replayCommand(elsewhere, what)
+      : `npx genpt repro ${what}${canary === true ? " --canary" : ""}`,
+  };
   try {
-    return existsSync(what) ? replayFile(what, options) : replayToken(what, options);
+    return existsSync(what) ? replayFile(what, judged, options) : replayToken(what, judged, options);
   } catch (error) {
     if (error instanceof ProgramError) throw new UsageError(error.message);
     if (error instanceof TokenError) throw new UsageError(`no such file; ${error.message}`);
+    if (session !== undefined && isRefusal(error)) throw new UsageError(`${against}: ${error.message}`);
     throw error;
+  } finally {
+    session?.close();
   }
 }
 
-function replayFile(file: string, { trace }: ReproOptions): Exit {
+function replayFile(file: string, judged: Judged, { trace }: ReproOptions): Exit {
   const program = readProgram(file);
-  if (trace) printTrace(program);
-  const { finding } = runProgram(program.configuration, program.operations);
-  return verdict(finding, `npx genpt repro ${file}`, program.operations.length);
+  if (trace) printTrace(program, judged.subjectOf);
+  const { finding } = runProgram(program.configuration, program.operations, judged.subjectOf);
+  return verdict(finding, program.operations.length, judged);
 }
 
-function replayToken(token: string, { trace }: ReproOptions): Exit {
-  const { finding, operations, warnings } = replay(token);
+function replayToken(token: string, judged: Judged, { trace }: ReproOptions): Exit {
+  const { subjectOf } = judged;
+  const { finding, operations, warnings } = replay(token, { subjectOf });
   for (const warning of warnings) process.stderr.write(`${pc.yellow("note:")} ${warning}\n`);
-  if (trace && finding !== undefined) printTrace(finding);
-  return verdict(finding, `npx genpt repro ${token}`, operations);
+  if (trace && finding !== undefined) printTrace(finding, subjectOf);
+  return verdict(finding, operations, judged);
 }
 
-function verdict(finding: Finding | undefined, replayed: string, operations: number): Exit {
+function verdict(finding: Finding | undefined, operations: number, { subjectOf, replayed }: Judged): Exit {
   if (finding === undefined) {
     process.stdout.write(
       `${pc.green("passes")}: everyone agrees over ${operations} operation${operations === 1 ? "" : "s"}\n`,
     );
     return Exit.clean;
   }
-  process.stdout.write(report(finding, { replay: replayed }));
+  process.stdout.write(report(finding, { replay: replayed, subjectOf }));
   return Exit.finding;
 }
 
@@ -77,8 +102,8 @@ function readProgram(file: string): Program {
 }
 
 /** Every operation, what it gave, what the tables have become, and the walk of its address. */
-function printTrace({ configuration, operations }: Program): void {
-  const lockstep = new Lockstep(configuration);
+function printTrace({ configuration, operations }: Program, subjectOf: SubjectFactory | undefined): void {
+  const lockstep = new Lockstep(configuration, { subject: subjectOf?.(configuration) });
   const lines = [pc.bold(describeConfiguration(configuration))];
   for (const [index, operation] of operations.entries()) {
     const difference = lockstep.step(operation);

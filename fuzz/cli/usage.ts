@@ -29,6 +29,17 @@ export function seconds(text: string): number {
   throw new InvalidArgumentError("A number of seconds above 0 is needed, such as 60 or 0.5.");
 }
 
+export function hours(text: string): number {
+  const value = /^[0-9]+(\.[0-9]+)?$/.test(text) ? Number(text) : 0;
+  if (value > 0 && value <= 200) return value;
+  throw new InvalidArgumentError("A number of hours above 0 is needed, such as 8 or 0.5.");
+}
+
+/** A number of threads; `all` stands for one per core. */
+export function workers(text: string): number | "all" {
+  return text === "all" ? "all" : wholeNumber(1)(text);
+}
+
 /** One more of the formats that were asked for; `all` stands for every one. */
 export function formats(text: string, others: readonly FormatName[] = []): readonly FormatName[] {
   if (text === "all") return formatNames;

@@ -1,6 +1,9 @@
 /** What a campaign's threads run. Requests and answers go between threads, so they are plain data. */
+
 import { findConfiguration } from "../../models/index.js";
-import { type Finding, type OracleName, report, runUnit, shrink } from "../lockstep/index.js";
+import { canaryOf } from "../campaign/canary.js";
+import { type ShrunkFinding, shrunkFinding } from "../campaign/shrunk-finding.js";
+import { type Finding, type Judged, type MixName, type OracleName, runUnit } from "../lockstep/index.js";
 
 export interface UnitJob {
   /** Full name, `format/name`. */
@@ -8,8 +11,11 @@ export interface UnitJob {
   readonly seed: string;
   /** Units of one seed and configuration are numbered from 0. */
   readonly unit: number;
+  readonly mix: MixName | undefined;
   readonly operations: number;
   readonly oracles: readonly OracleName[];
+  /** What is judged makes a known mistake. */
+  readonly canary: boolean;
 }
 
 export interface UnitDone {
@@ -17,22 +23,23 @@ export interface UnitDone {
   readonly checksum: number;
   /** What the unit has seen of its configuration, as numbers. */
   readonly states: Uint32Array;
+  readonly judged: Judged;
   readonly finding: Finding | undefined;
 }
 
-export interface ShrunkFinding {
+export interface ShrinkJob {
   readonly finding: Finding;
-  readonly report: string;
+  readonly canary: boolean;
 }
 
-export function runUnitJob({ configuration: name, ...job }: UnitJob): UnitDone {
+export function runUnitJob({ configuration: name, canary, ...job }: UnitJob): UnitDone {
   const configuration = findConfiguration(name);
   if (configuration === undefined) throw new Error(`no configuration "${name}"`);
-  const { operations, checksum, features, finding } = runUnit({ ...job, configuration });
-  return { operations, checksum, states: Uint32Array.from(features), finding };
+  const { features, ...done } = runUnit({ ...job, configuration, subjectOf: canary ? canaryOf : undefined });
+  const { operations, checksum, judged, finding } = done;
+  return { operations, checksum, judged, states: Uint32Array.from(features), finding };
 }
 
-export function shrinkFinding(finding: Finding): ShrunkFinding {
-  const shrunk = shrink(finding);
-  return { finding: shrunk, report: report(shrunk) };
+export function shrinkFinding({ finding, canary }: ShrinkJob): ShrunkFinding {
+  return shrunkFinding(finding, canary ? { subjectOf: canaryOf, option: "--canary" } : {});
 }

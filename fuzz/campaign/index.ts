@@ -1,0 +1,23 @@
+/** Campaigns: what they do, what of it is kept, and how it is told. Nothing in here knows what time it is. */
+export {
+  CampaignFile,
+  type CampaignPlan,
+  type Counts,
+  type JudgedCount,
+  type KeptFailure,
+  type Sample,
+} from "./campaign-file.js";
+export { canaryOf } from "./canary.js";
+export { DatabaseBusy } from "./database.js";
+export {
+  type Findings,
+  type KnownFinding,
+  type Sighting,
+  withFindings,
+} from "./findings-file.js";
+export { Ledger } from "./ledger.js";
+export { type CoveragePoint, type ReportData, reportData } from "./report-data.js";
+export { reportPage } from "./report-page.js";
+export { type ShrunkFinding, shrunkFinding } from "./shrunk-finding.js";
+export { type Status, statuses } from "./statuses.js";
+export { Swarm } from "./swarm.js";

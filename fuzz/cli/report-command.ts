@@ -1,0 +1,43 @@
+/** `genpt report`: what a campaign did and found, as one HTML file. */
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type CampaignFile, type CoveragePoint, reportData, reportPage } from "../campaign/index.js";
+import { openCampaign, reportFile } from "./campaign-directory.js";
+import { Exit, UsageError } from "./usage.js";
+
+export interface ReportOptions {
+  readonly to?: string | undefined;
+}
+
+export function reportCommand(directory: string, { to }: ReportOptions): Exit {
+  const file = openCampaign(directory);
+  try {
+    if (file.plan === undefined) throw new UsageError(`the campaign in ${directory} was never begun`);
+    process.stdout.write(`${writeReport(directory, file, to)}\n`);
+  } finally {
+    file.close();
+  }
+  return Exit.clean;
+}
+
+/** Writes the report of a campaign whose file is open, into its directory if nothing else is said; gives its path. */
+export function writeReport(directory: string, file: CampaignFile, to = reportFile(directory)): string {
+  writeFileSync(to, reportPage(reportData(file, coverageOf(directory))));
+  return to;
+}
+
+/** What a coverage-guided run has left in the directory; a line that is cut off at the end is left out. */
+function coverageOf(directory: string): readonly CoveragePoint[] {
+  const path = join(directory, "coverage.jsonl");
+  if (!existsSync(path)) return [];
+  const lines = readFileSync(path, "utf8").split("\n");
+  return lines.flatMap((line) => {
+    try {
+      const { seconds, branches, states }: CoveragePoint = JSON.parse(line);
+      const isPoint = [seconds, branches, states].every(Number.isFinite);
+      return isPoint ? [{ seconds, branches, states }] : [];
+    } catch {
+      return [];
+    }
+  });
+}
