@@ -40,6 +40,17 @@ export function staleLeaf(
   return undefined;
 }
 
+/** A stale entry of a device. */
+export function ofDevice(
+  cache: Disagreement["cache"],
+  device: number,
+  domain: number,
+  pasid: number,
+  sentence: string,
+): Disagreement {
+  return { cache, device, domain, pasid, iova: 0n, sizeBytes: 0n, sentence };
+}
+
 function staleTable(walker: CachingWalker, tables: Tables, step: TableStep): string | undefined {
   const now = walker.look(tables, step.firstPage).find(({ level }) => level === step.level);
   const { table, nextLevel, rights } = step;

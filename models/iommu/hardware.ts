@@ -75,5 +75,10 @@ export interface IommuHardware {
 /** What caches are allowed to do. `nothing` re-reads everything each time: for comparison. */
 export type Keeps = "everything" | "nothing";
 
-/** Interrupt requests are writes to this window (AMD 48882 §2.1.2; VT-d §3.15): no table translates it. */
-export const INTERRUPT_WINDOW = { first: 0xfee0_0000n, last: 0xfeef_ffffn } as const;
+/**
+ * Interrupt requests are writes to 0xfee0_0000 … 0xfeef_ffff (AMD 48882 §2.1.2; VT-d §3.15): no table translates this
+ * window, and nothing can be read there.
+ */
+export function isInterrupt(address: bigint): boolean {
+  return address >= 0xfee0_0000n && address <= 0xfeef_ffffn;
+}

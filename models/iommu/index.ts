@@ -9,4 +9,6 @@ export type {
   Keeps,
   OutputRange,
 } from "./hardware.js";
+export { VtdUnitDevice, type VtdUnitOptions } from "./intel/unit.js";
+export { NonCoherentMemory } from "./non-coherent-memory.js";
 export { type PhysicalMemory, SparsePhysicalMemory } from "./physical-memory.js";

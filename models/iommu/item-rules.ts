@@ -12,15 +12,15 @@ export interface FormatOptions {
   readonly pageSizes?: bigint | undefined;
   /** VT-d second stage: SNP is no reserved bit. Default true. */
   readonly snoopControl?: boolean | undefined;
-  /** Input addresses are sign-extended. */
-  readonly signExtended?: boolean | undefined;
+  /** First stage: entries get VT-d's extended accessed bit (10) as well. */
+  readonly extendedAccessed?: boolean | undefined;
 }
 
 /** A configuration with which a walker of this format takes everything that hardware takes. */
 export function hardwareConfiguration(
   format: FormatName,
   vaWidthLg2: number,
-  { oaWidthLg2 = 52, pageSizes = -1n, snoopControl = true, signExtended = false }: FormatOptions,
+  { oaWidthLg2 = 52, pageSizes = -1n, snoopControl = true }: FormatOptions,
 ): Configuration {
   return {
     format,
@@ -29,7 +29,7 @@ export function hardwareConfiguration(
     oaWidthLg2,
     topLevel: 3,
     growingTop: false,
-    signExtended,
+    signExtended: false,
     pageSizes: BigInt.asUintN(64, pageSizes),
     gather: "range",
     forceCoherence: snoopControl,
@@ -58,10 +58,10 @@ export function x86Items(memory: WalkerMemory, options: FormatOptions): ItemRule
   return {
     inspector: createWalker(hardwareConfiguration("x86-64", 64, options), memory),
     pointerRights: (low) => ((low & 4) === 0 ? 0 : Rights.read | (low & 2 ? Rights.write : 0)),
-    accessed: 1 << 5,
+    accessed: (1 << 5) | (options.extendedAccessed ? 1 << 10 : 0),
     dirty: 1 << 6,
     marksPointers: true,
-    signExtended: options.signExtended ?? true,
+    signExtended: true,
   };
 }
 

@@ -2,8 +2,10 @@
  * Commands, 16 bytes each. Source: AMD 48882 §2.4. An unknown opcode, one that the unit does not support, and a reserved
  * bit that is set are ILLEGAL_COMMAND_ERRORs.
  */
+
+import { sizedBlock } from "../page-walk.js";
 import { addressOf } from "../physical-memory.js";
-import { ALL_PAGES, NO_PASID, type PageBlock } from "../translation-cache.js";
+import { NO_PASID, type PageBlock } from "../translation-cache.js";
 
 export type Command =
   | {
@@ -110,7 +112,7 @@ function invalidatePages(
     kind: "invalidate-pages",
     domain: d1 & 0xffff,
     pasid: isGuest ? d0 & 0x000f_ffff : NO_PASID,
-    block: blockOf(d2, d3, (d2 & SIZE) !== 0),
+    block: sizedBlock(d2, d3, (d2 & SIZE) !== 0),
     directories: (d2 & DIRECTORIES) !== 0,
   };
 }
@@ -130,19 +132,6 @@ function invalidateDeviceTlb(
     kind: "invalidate-device-tlb",
     device: d0 & 0xffff,
     pasid: isGuest ? pasid : NO_PASID,
-    block: blockOf(d2, d3, (d2 & SIZE) !== 0),
+    block: sizedBlock(d2, d3, (d2 & SIZE) !== 0),
   };
-}
-
-/**
- * Without S one page. With S the lowest 0 at or above bit 12 of the address says the size: at bit k, 2^(k+1) bytes. The
- * same rule is PCIe ATS's for invalidation requests, and so VT-d's for device TLBs.
- */
-export function blockOf(low: number, high: number, hasSize: boolean): PageBlock {
-  const page = (high >>> 0) * 2 ** 20 + (low >>> 12);
-  if (!hasSize) return { firstPage: page, pagesLg2: 0 };
-  let pagesLg2 = 1;
-  for (let rest = page; rest % 2 === 1; rest = Math.floor(rest / 2)) pagesLg2++;
-  if (pagesLg2 >= ALL_PAGES.pagesLg2) return ALL_PAGES;
-  return { firstPage: Math.floor(page / 2 ** pagesLg2) * 2 ** pagesLg2, pagesLg2 };
 }

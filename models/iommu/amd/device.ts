@@ -6,16 +6,16 @@
 
 import { CachingWalker, LOOK, type WalkMode } from "../caching-walker.js";
 import { DeviceTlbs } from "../device-tlb.js";
-import type {
-  Disagreement,
-  DmaOptions,
-  DmaOutcome,
-  Fault,
-  IommuHardware,
-  Keeps,
-  OutputRange,
+import {
+  type Disagreement,
+  type DmaOptions,
+  type DmaOutcome,
+  type Fault,
+  type IommuHardware,
+  isInterrupt,
+  type Keeps,
+  type OutputRange,
 } from "../hardware.js";
-import { INTERRUPT_WINDOW } from "../hardware.js";
 import { amdHostItems, x86Items } from "../item-rules.js";
 import { addRange, forEachPage } from "../page-walk.js";
 import { type PhysicalMemory, walkerMemoryOf, wordsAt } from "../physical-memory.js";
@@ -35,7 +35,7 @@ import {
   STATUS_WRITE_1_TO_CLEAR,
   Status,
 } from "./registers.js";
-import { AmdRequests, type Request, type RequestFault } from "./requests.js";
+import { AmdRequests, type Request, type RequestFault, windowRead } from "./requests.js";
 
 export interface AmdIommuOptions {
   /** The extended feature register. Default: 6 host levels, guest tables of 5, 3 levels of GCR3, INVALIDATE_ALL. */
@@ -234,17 +234,19 @@ export class AmdIommuDevice implements IommuHardware {
   ): DmaOutcome {
     const ranges: OutputRange[] = [];
     if (!this.#isEnabled()) return passed(iova, lengthBytes);
-    if (isWrite && iova >= INTERRUPT_WINDOW.first && iova <= INTERRUPT_WINDOW.last)
-      return { kind: "interrupt" };
     const request: Request = { device, isWrite, pasid, translated, ats };
     let outcome: DmaOutcome = { kind: "done", ranges };
     forEachPage(iova, lengthBytes, (page, offset, bytes) => {
-      const answer = this.#requests.translate(request, page, mode);
+      const address = (BigInt(page) << 12n) | BigInt(offset);
+      if (isInterrupt(address) && isWrite) {
+        outcome = { kind: "interrupt" };
+        return false;
+      }
+      const answer = isInterrupt(address) ? windowRead() : this.#requests.translate(request, page, mode);
       if (answer.kind === "page") {
         addRange(ranges, answer.page * 4096 + offset, bytes);
         return true;
       }
-      const address = (BigInt(page) << 12n) | BigInt(offset);
       outcome = { kind: "fault", ranges, fault: this.#report(request, answer, address, mode) };
       return false;
     });

@@ -1,6 +1,6 @@
 /** What the caches of an AMD IOMMU hold that memory does not say any more, and which frames they lead to. */
 import { type CachingWalker, LOOK, type Tables } from "../caching-walker.js";
-import { disagreementOf, hex, staleLeaf, staleness } from "../compare.js";
+import { disagreementOf, hex, ofDevice, staleLeaf, staleness } from "../compare.js";
 import type { DeviceTlbs } from "../device-tlb.js";
 import type { Disagreement } from "../hardware.js";
 import type { CachedStep, LeafStep, TranslationCache } from "../translation-cache.js";
@@ -111,14 +111,4 @@ export class AmdDisagreements {
     }
     return step.tables;
   }
-}
-
-function ofDevice(
-  cache: Disagreement["cache"],
-  device: number,
-  domain: number,
-  pasid: number,
-  sentence: string,
-): Disagreement {
-  return { cache, device, domain, pasid, iova: 0n, sizeBytes: 0n, sentence };
 }

@@ -199,6 +199,11 @@ export function rightsOf({ read, write }: DeviceEntry): number {
   return (read ? Rights.read : 0) | (write ? Rights.write : 0);
 }
 
+/** The interrupt window can only be written. */
+export function windowRead(): RequestFault {
+  return fault(EventCode.invalidDeviceRequest, "the interrupt window cannot be read");
+}
+
 /** A present item that the architecture does not allow. */
 function isMalformed(result: WalkResultCode): boolean {
   return (
