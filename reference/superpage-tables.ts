@@ -65,6 +65,7 @@ export class SuperpageTables {
   readonly #rules: SuperpageRules;
   readonly #frames: Frames;
   #root: Table | undefined;
+  readonly #all = new Set<Table>();
   #flags = 0;
   /** Frames for the tables of the walk under way. */
   #reserved: number[] = [];
@@ -115,8 +116,10 @@ export class SuperpageTables {
 
   /** Tables below the root that are empty or could be one superpage, where the vendor keeps count of the latter. */
   get uniformTables(): number {
-    return [...this.#tablesBelow(this.#root)].filter(
-      (table) => table.entries.size === 0 || (this.#notices(table.level) && uniformLeaf(table) !== undefined),
+    return [...this.#all].filter(
+      (table) =>
+        table !== this.#root &&
+        (table.entries.size === 0 || (this.#notices(table.level) && uniformLeaf(table) !== undefined)),
     ).length;
   }
 
@@ -283,7 +286,9 @@ export class SuperpageTables {
     const frame = this.#reserved.shift();
     if (frame === undefined) throw new Error("no frame was reserved");
     this.tables++;
-    return { frame, level, entries: new Map() };
+    const table = { frame, level, entries: new Map() };
+    this.#all.add(table);
+    return table;
   }
 
   #put(table: Table, index: number, entry: Leaf | Table | undefined): void {
@@ -300,15 +305,8 @@ export class SuperpageTables {
       else this.#queueTree(entry);
     }
     this.tables--;
+    this.#all.delete(table);
     this.#frames.queue(table.frame);
-  }
-
-  *#tablesBelow(table: Table | undefined): Generator<Table> {
-    for (const entry of table?.entries.values() ?? []) {
-      if ("mfn" in entry) continue;
-      yield entry;
-      yield* this.#tablesBelow(entry);
-    }
   }
 }
 
@@ -337,9 +335,11 @@ function says(leaf: Leaf, level: number, dfn: number, wanted: Leaf): boolean {
   return leaf.access === wanted.access && leaf.mfn + (dfn % pagesOf(level)) === wanted.mfn;
 }
 
+const PAGES = [0, 1, 2, 3, 4, 5, 6, 7].map((level) => ENTRIES ** (level - 1));
+
 /** Pages that an entry of a level covers. */
 function pagesOf(level: number): number {
-  return ENTRIES ** (level - 1);
+  return PAGES[level];
 }
 
 function indexOf(dfn: number, level: number): number {

@@ -38,7 +38,7 @@ export type MakeXenTables = (
 /** What is known after an operation, as texts by the names of the recording. */
 export type XenFields = Readonly<Record<string, string>>;
 
-const MEMORY_BYTES = 1 << 25;
+const MEMORY_BYTES = 1 << 23;
 const CPU = 0;
 
 export class XenMapsMachine {
