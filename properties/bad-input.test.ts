@@ -47,6 +47,9 @@ const errnoOf: Record<ErrorCode, string> = {
   NO_PAGE_SIZE: "ENODATA",
   WALK_FAILED: "EFAULT",
   PAGES_LEFT_BEHIND: "ENXIO",
+  NEEDS_EXCLUSION: "EBUSY",
+  HARDWARE_STOPPED: "EIO",
+  NO_DOMAIN_ID: "ENOSPC",
 };
 
 /** The attempt is refused with this code, and its errno; says how much was mapped. */
