@@ -20,6 +20,9 @@ const SIZE = 1 << 0;
 const PDE = 1 << 1;
 const GUEST = 1 << 2;
 
+/** Addresses have 64 bits. */
+const DFN_LIMIT = 2 ** 52;
+
 /** How many pages an invalidation names: 1, 2 MiB of them, 1 GiB of them, or every page of the domain. */
 export type FlushOrder = 0 | 9 | 18 | "all";
 
@@ -92,8 +95,9 @@ export function invalidateAll(): Words128 {
 
 /** The smallest of the sizes that hardware is asked for which covers `pages` pages from `dfn` on. */
 export function flushOrder(dfn: number, pages: number): FlushOrder {
-  const last = dfn + pages - 1;
-  if (!Number.isSafeInteger(last)) return "all";
+  const last = dfn + (pages - 1);
+  // Such a range wraps around the 64 bits of an address.
+  if (last >= DFN_LIMIT) return "all";
   if (dfn === last) return 0;
   if (Math.floor(dfn / 2 ** 9) === Math.floor(last / 2 ** 9)) return 9;
   return Math.floor(dfn / 2 ** 18) === Math.floor(last / 2 ** 18) ? 18 : "all";

@@ -33,7 +33,7 @@ export interface AmdUnitOptions {
   /** See `RingOptions`. */
   readonly relax: () => void;
   /** Without it, a live entry is blocked while its halves change. */
-  readonly exchange128?: Exchange128;
+  readonly exchange128?: Exchange128 | undefined;
   /** Other memories that hold page tables, for the walks that are printed. Default none. */
   readonly tables?: readonly TableMemory[];
   /** The highest requester id that has an entry. Default 0xffff: a table of 2 MiB. */

@@ -25,7 +25,7 @@ export interface IntelUnitOptions {
   /** See `QueueOptions`. */
   readonly relax: () => void;
   /** Without it, a live entry is blocked while its halves change. */
-  readonly exchange128?: Exchange128;
+  readonly exchange128?: Exchange128 | undefined;
   /** Writes a range back from the CPU's cache (bytes). Needed where the unit does not snoop. */
   readonly writeBack?: (address: number, bytes: number) => void;
   /** Other memories that hold page tables, for the walks that are printed. Default none. */
