@@ -4,6 +4,8 @@
  */
 import { Command, CommanderError, Option } from "commander";
 import pc from "picocolors";
+import type { AgainstArguments } from "./against-command.js";
+import { addAgainst } from "./against-program.js";
 import type { ExhaustiveOptions } from "./exhaustive-command.js";
 import type { FuzzOptions } from "./fuzz-command.js";
 import { addImages } from "./image-program.js";
@@ -80,6 +82,7 @@ function addFuzz(add: Add, end: End): void {
       "fuzz --format riscv64 riscv32 --ops 100000 --json",
       "fuzz --config x86-64/vtdfs-4l --seconds 10",
       "fuzz --format armv8-stage1 --oracles caches stores --seconds 10",
+      "fuzz --against ./adapter --config x86-64/vtdfs-4l --seconds 10",
     ],
   )
     .addOption(formatOption())
@@ -127,7 +130,11 @@ function addFuzz(add: Add, end: End): void {
     .option("--canary", "judge an implementation that is wrong on purpose: something must be found")
     .option("--out <directory>", "where failures are saved", "findings")
     .option("--json", "one JSON object on stdout at the end, and no progress");
-  command.action(async (options: FuzzOptions) => {
+  addAgainst(command).action(async (options: FuzzOptions & AgainstArguments) => {
+    if (options.against !== undefined) {
+      const { againstCommand } = await import("./against-command.js");
+      return end(await againstCommand(options.against, options));
+    }
     const { fuzzCommand } = await import("./fuzz-command.js");
     end(await fuzzCommand(options));
   });
@@ -141,7 +148,7 @@ function addRepro(add: Add, end: End): void {
     .argument("<token-or-file>", "what a failure's replay line says, or a program's file")
     .option("--trace", "print every operation and what it gave")
     .option("--canary", "judge an implementation that is wrong on purpose, as genpt fuzz --canary does");
-  command.action(async (what: string, options: ReproOptions) => {
+  addAgainst(command).action(async (what: string, options: ReproOptions) => {
     const { reproCommand } = await import("./repro-command.js");
     end(reproCommand(what, options));
   });

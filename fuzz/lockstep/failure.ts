@@ -3,11 +3,12 @@ import type { Invariant } from "./invariants.js";
 
 /** The subject failed in a way that has a name: it went in circles, crashed, hung, or broke the protocol. */
 export class SubjectFailure extends Error {
-  override readonly name: string = "SubjectFailure";
+  override readonly name: string;
   readonly invariant: Invariant;
 
   constructor(invariant: Invariant, message: string) {
     super(message);
+    this.name = invariant;
     this.invariant = invariant;
   }
 }
