@@ -197,7 +197,8 @@ export class CachingWalker {
       const guestPage = leaf.outputPage + (page - leaf.firstPage);
       const found = this.translate(under, guestPage, needed, mode);
       if (found.kind === "fault") return asFault({ ...found.fault, stage: 2 });
-      step = combined(leaf, found, page, guestPage);
+      const dirty = leaf.dirty && (found.dirty || !under.dirty);
+      step = { ...combined(leaf, found, page, guestPage), dirty };
     }
     if (mode.leavesTraces && this.#keeps.everything) this.#cache.add(step);
     return permitted(step, needed);
@@ -275,5 +276,5 @@ function combined(first: LeafStep, second: LeafStep, page: number, guestPage: nu
   const firstPage = alignedDown(page, pagesLg2);
   const outputPage = alignedDown(second.outputPage + (guestPage - second.firstPage), pagesLg2);
   const rights = first.rights & second.rights;
-  return { ...first, firstPage, pagesLg2, outputPage, rights, dirty: first.dirty && second.dirty };
+  return { ...first, firstPage, pagesLg2, outputPage, rights };
 }
