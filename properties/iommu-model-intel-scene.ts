@@ -29,12 +29,12 @@ export const CACHING = 1n << 7n;
 export const WRITE_BUFFER = 1n << 4n;
 
 export class VtdScene {
-  readonly memory = new SparsePhysicalMemory();
+  readonly memory: SparsePhysicalMemory;
   readonly unit: VtdUnitDevice;
   #tail = 0;
 
-  constructor(options: VtdUnitOptions = {}) {
-    const { memory } = this;
+  constructor(options: VtdUnitOptions = {}, memory = new SparsePhysicalMemory()) {
+    this.memory = memory;
     for (const frame of [ROOTS, CONTEXTS, QUEUE, DONE, ...TABLES, OTHER_ROOT, SPARE]) memory.addFrame(frame);
     memory.write64(ROOTS + 2 * 16, BigInt(CONTEXTS) | 1n);
     this.unit = new VtdUnitDevice(memory, { capability: CAP, extendedCapability: ECAP, ...options });
