@@ -2,7 +2,7 @@
  * Handing a table over to another process: a record that says all there is to know beside the memory's contents, and
  * that is refused, with the reason, where anything is wrong with it.
  */
-import { PageTableError } from "./errors.js";
+import { PageTableError } from "../errors.js";
 
 /** Counts up with every change of what a record says. */
 const VERSION = 1;
