@@ -140,7 +140,16 @@ export function mappingDifference(
   flat: FlatMap,
   probes: readonly number[],
 ): string | undefined {
-  for (const dfn of [...flat.edges(), ...probes]) {
+  return differenceAt(domain, flat, [...flat.edges(), ...probes]);
+}
+
+/** The same, at these pages only. */
+export function differenceAt(
+  domain: IommuDomain,
+  flat: FlatMap,
+  pages: readonly number[],
+): string | undefined {
+  for (const dfn of pages) {
     const [expected, found] = [flat.lookup(dfn), domain.lookup(dfn)].map((page) => JSON.stringify(page));
     if (expected !== found) return `page 0x${dfn.toString(16)}: expected ${expected}, found ${found}`;
   }
@@ -158,9 +167,12 @@ export interface Request {
 /** Requests in a few tables' span, near their ends and in step with each other more often than not. */
 export class Requests {
   readonly #random: Random;
+  readonly #largest: number;
 
-  constructor(seed: string) {
+  /** @param largest pages of the largest page in use. */
+  constructor(seed: string, largest = PAGES_1G) {
     this.#random = Random.fromSeed(seed);
+    this.#largest = largest;
   }
 
   below(bound: number): number {
@@ -168,16 +180,15 @@ export class Requests {
   }
 
   next(): Request {
-    const isLarge = this.below(12) === 0;
+    const isLarge = this.#largest === PAGES_1G && this.below(12) === 0;
     const unit = isLarge ? PAGES_1G : PAGES_2M;
-    const base = isLarge ? 0 : PAGES_1G;
-    const near = () => this.below(4) * unit + (this.below(2) === 0 ? 0 : this.below(7) - 3);
-    const dfn = Math.max(0, base + near());
-    const kinds = [1, 1 + this.below(8), unit, unit + this.below(40), 2 * unit - 1];
+    const near = this.below(4) * unit + (this.below(2) === 0 ? 0 : this.below(7) - 3);
+    const dfn = Math.max(0, (isLarge ? 0 : PAGES_1G) + near);
+    const kinds = isLarge ? [unit, unit + this.below(40)] : [1, 1 + this.below(8), unit, 2 * unit - 1];
     const pages = kinds[this.below(kinds.length)];
     const isMap = this.below(5) < 3;
-    // Most in one phase, so that pages of one request join those of another.
-    const shift = [0, 0, 0, PAGES_2M, 1][this.below(5)];
+    // Most in one phase, so that pages of one request join those of another; what is out of it takes small pages.
+    const shift = isLarge ? 0 : [0, 0, 0, PAGES_2M, 1][this.below(5)];
     const mfn = dfn + PAGES_1G + shift;
     const access = this.below(4) === 0 ? READ : READ_WRITE;
     return { op: isMap ? "map" : "unmap", dfn, mfn: isMap ? mfn : 0, pages, access };

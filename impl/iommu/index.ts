@@ -3,7 +3,7 @@
  * there are; flushes are owed to the caller; tables that leave a tree are freed only after the caller could flush. See
  * docs/iommu.md.
  */
-export { PageTableError, Status } from "../errors.js";
+export { type ErrorCode, PageTableError, Status } from "../errors.js";
 export { TableMemory } from "../memory/table-memory.js";
 export { AmdPaging } from "./amd/paging.js";
 export { usedPageSizes } from "./chunks.js";
