@@ -16,11 +16,15 @@ export const REPORT_SCRIPT = String.raw`
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
   const seconds = data.samples.map((sample) => sample.milliseconds / 1000);
-  const rate = data.samples.map((sample, index) => {
-    const at = Math.max(index, 1);
-    const [one, other] = [data.samples[at - 1], data.samples[at]];
-    if (other === undefined) return 0;
-    return (other.operations - one.operations) * 1000 / Math.max(other.milliseconds - one.milliseconds, 1);
+  // Over a sixtieth of the campaign each, for samples may lie close together.
+  const breadth = seconds[seconds.length - 1] / 60;
+  const rate = data.samples.map((_, index) => {
+    let from = Math.max(0, index - 1);
+    while (from > 0 && seconds[index] - seconds[from] < breadth) from--;
+    let to = Math.max(index, from + 1);
+    while (to < seconds.length - 1 && seconds[to] - seconds[from] < breadth) to++;
+    if (seconds[to] === undefined) return 0;
+    return (data.samples[to].operations - data.samples[from].operations) / Math.max(seconds[to] - seconds[from], 0.001);
   });
   const plots = [
     { title: "Operations a second", times: seconds, values: rate, colour: "--blue" },
@@ -39,21 +43,25 @@ export const REPORT_SCRIPT = String.raw`
     for (const plot of drawn) plot.destroy();
     const room = document.getElementById("plots");
     room.replaceChildren();
-    drawn = plots.map(({ title, times, values, colour: name }) => {
+    const figures = plots.map(({ title, values }) => {
       const last = values.length === 0 ? 0 : values[values.length - 1];
       const label = title + ": at the end " + short(Math.round(last)) + ", at most " + short(Math.round(Math.max(0, ...values)));
       const figure = make("figure", undefined, { role: "img", "aria-label": label });
       figure.append(make("figcaption", title));
       room.append(figure);
+      return figure;
+    });
+    // When all are in their places, for only then they are as wide as they stay.
+    drawn = plots.map(({ title, times, values, colour: name }, index) => {
+      const figure = figures[index];
       const axis = { stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 } };
-      const plot = new uPlot({
+      return new uPlot({
         width: figure.clientWidth - 26,
         height: 220,
         scales: { x: { time: false }, y: { range: (_, __, most) => [0, Math.max(1, most * 1.05)] } },
         axes: [{ ...axis, label: "seconds", labelSize: 20 }, { ...axis, size: 60, values: (_, ticks) => ticks.map(short) }],
         series: [{ label: "seconds" }, { label: title, stroke: colour(name), width: 2, points: { show: values.length < 40 } }],
       }, [times, values], figure);
-      return plot;
     });
   };
 

@@ -87,15 +87,16 @@ function resumed(options: FuzzOptions): Begun {
   const plan: CampaignPlan = {
     ...old,
     milliseconds: more === undefined ? old.milliseconds : elapsed + more,
-    operations:
-      options.ops === undefined
-        ? more === undefined
-          ? old.operations
-          : undefined
-        : counts.operations + options.ops,
+    operations: operationsOf(options, old, counts.units),
   };
   file.begin(plan);
   return { directory, file, plan };
+}
+
+/** So many more, where a number is given; as many as were planned, where no time is given either. */
+function operationsOf(options: FuzzOptions, old: CampaignPlan, units: number): number | undefined {
+  if (options.ops !== undefined) return units * old.operationsPerUnit + options.ops;
+  return millisecondsOf(options) === undefined ? old.operations : undefined;
 }
 
 function millisecondsOf({ seconds, hours }: FuzzOptions): number | undefined {
