@@ -3,12 +3,18 @@ import { TableMemory } from "../impl/index.js";
 import { AmdSystem, type AmdSystemOptions } from "../impl/iommu/amd/system.js";
 import { AmdUnit, type AmdUnitOptions } from "../impl/iommu/amd/unit.js";
 import { CpuFreeQueues } from "../impl/iommu/free-queues.js";
+import { ScalableUnit } from "../impl/iommu/intel/scalable-unit.js";
+import { IntelSystem, type IntelSystemOptions } from "../impl/iommu/intel/system.js";
+import { IntelUnit } from "../impl/iommu/intel/unit.js";
+import type { IntelUnitOptions } from "../impl/iommu/intel/unit-core.js";
 import { exchangeWithinThread } from "../impl/iommu/unit-memory.js";
 import {
   AmdIommuDevice,
   type AmdIommuOptions,
   type DmaOutcome,
   type PhysicalMemory,
+  VtdUnitDevice,
+  type VtdUnitOptions,
 } from "../models/iommu/index.js";
 
 export const PAGE = 4096n;
@@ -90,4 +96,50 @@ export function amdUnit(
   if (unit === undefined) throw new Error("no memory for the unit");
   unit.enable();
   return unit;
+}
+
+export interface IntelScene<Unit> {
+  readonly memory: TableMemory;
+  readonly hardware: VtdUnitDevice;
+  readonly unit: Unit;
+  readonly queues: CpuFreeQueues;
+  readonly system: IntelSystem;
+}
+
+export interface IntelSceneOptions {
+  readonly unit?: Partial<IntelUnitOptions>;
+  readonly hardware?: VtdUnitOptions;
+  readonly system?: Partial<IntelSystemOptions>;
+  readonly memory?: TableMemory;
+}
+
+/** One unit in legacy mode, enabled. */
+export function intelScene(options: IntelSceneOptions = {}): IntelScene<IntelUnit> {
+  return intelSceneOf(options, (unitOptions) => IntelUnit.create(unitOptions));
+}
+
+/** One unit in scalable mode, enabled. */
+export function scalableScene(options: IntelSceneOptions = {}): IntelScene<ScalableUnit> {
+  return intelSceneOf(options, (unitOptions) => ScalableUnit.create(unitOptions));
+}
+
+function intelSceneOf<Unit extends IntelUnit | ScalableUnit>(
+  options: IntelSceneOptions,
+  create: (options: IntelUnitOptions) => Unit | undefined,
+): IntelScene<Unit> {
+  const memory = options.memory ?? newMemory();
+  const hardware = new VtdUnitDevice(physicalMemory(memory), options.hardware);
+  const relax = processes(hardware);
+  const unit = create({
+    memory,
+    registers: hardware,
+    relax,
+    exchange128: exchangeWithinThread,
+    ...options.unit,
+  });
+  if (unit === undefined) throw new Error("no memory for the unit");
+  unit.enable();
+  const queues = new CpuFreeQueues(memory);
+  const system = new IntelSystem({ memory, freeQueue: queues, units: [unit], ...options.system });
+  return { memory, hardware, unit, queues, system };
 }

@@ -1,30 +1,65 @@
 /** A device that changes hands reaches its new owner's memory and nothing else; its phantom functions and aliases too. */
 import test from "ava";
 import { Status } from "../impl/index.js";
-import { amdScene, deviceId, PAGE, READ_WRITE, seen } from "./iommu-scene.js";
+import { DEFAULT_CAPABILITY } from "../models/iommu/intel/registers.js";
+import { amdScene, deviceId, intelScene, PAGE, READ_WRITE, scalableScene, seen } from "./iommu-scene.js";
 
 const NIC = { id: deviceId(1, 0x00), phantomStride: 4, aliases: [0x0220], atsQueueDepth: 8 } as const;
 const REQUESTERS = [0x100, 0x104, 0x220];
+/** CAP of a unit that tells 16 domains apart and remembers what is not present. */
+const FEW_IDS = 7n;
+const CACHING_MODE = 1n << 7n;
 
-test("AMD: nothing of the former owner's is reached under any id, from any cache", (t) => {
-  const { hardware, system } = amdScene();
-  const [first, second] = [system.createDomain({ id: 1 }), system.createDomain({ id: 2 })];
-  first.legacyMap(0x10, 0x1000, 1, READ_WRITE);
-  second.legacyMap(0x20, 0x2000, 1, READ_WRITE);
-  const reads = (dfn: bigint) => REQUESTERS.map((id) => seen(hardware.dma(id, dfn * PAGE, 4, false)));
+/** A unit of each kind, what it says of a device without tables, and of an address without a page. */
+const kinds = [
+  { name: "AMD", scene: () => amdScene(), blocked: "fault 2", absent: "fault 2" },
+  { name: "VT-d", scene: () => intelScene(), blocked: "fault 1", absent: "fault 6" },
+  {
+    name: "VT-d by registers",
+    scene: () => intelScene({ unit: { withoutQueue: true } }),
+    blocked: "fault 1",
+    absent: "fault 6",
+    ats: false,
+  },
+  {
+    name: "VT-d with few ids, in caching mode",
+    scene: () => intelScene({ hardware: { capability: (DEFAULT_CAPABILITY & ~FEW_IDS) | CACHING_MODE } }),
+    blocked: "fault 1",
+    absent: "fault 6",
+  },
+  { name: "VT-d in scalable mode", scene: () => scalableScene(), blocked: "fault 57", absent: "fault 121" },
+  {
+    name: "VT-d in scalable and caching mode",
+    scene: () => scalableScene({ hardware: { capability: DEFAULT_CAPABILITY | CACHING_MODE } }),
+    blocked: "fault 57",
+    absent: "fault 121",
+  },
+];
 
-  t.is(system.addDevice(NIC), Status.OK);
-  t.deepEqual(reads(0x10n), ["fault 2", "fault 2", "fault 2"]);
-  t.is(system.assign(NIC.id, first), Status.OK);
-  t.deepEqual(reads(0x10n), ["0x1000000", "0x1000000", "0x1000000"]);
-  t.is(seen(hardware.dma(0x100, 0x10n * PAGE, 4, false, { ats: true })), "0x1000000");
-  t.is(system.assign(NIC.id, second), Status.OK);
-  t.deepEqual(hardware.cachedDisagreements(), []);
-  t.deepEqual(reads(0x10n), ["fault 2", "fault 2", "fault 2"]);
-  t.deepEqual(reads(0x20n), ["0x2000000", "0x2000000", "0x2000000"]);
-  t.is(seen(hardware.dma(0x100, 0x20n * PAGE, 4, false, { ats: true })), "0x2000000");
-  t.is(system.quarantine(NIC.id), Status.OK);
-  t.deepEqual(reads(0x20n), ["fault 2", "fault 2", "fault 2"]);
-  t.deepEqual(hardware.cachedDisagreements(), []);
-  t.deepEqual(hardware.misuses(), []);
-});
+for (const { name, scene, blocked, absent, ats = true } of kinds) {
+  test(`${name}: nothing of the former owner's is reached under any id, from any cache`, (t) => {
+    const { hardware, system } = scene();
+    const [first, second] = [system.createDomain({ id: 1 }), system.createDomain({ id: 2 })];
+    first.legacyMap(0x10, 0x1000, 1, READ_WRITE);
+    second.legacyMap(0x20, 0x2000, 1, READ_WRITE);
+    const device = ats ? NIC : { ...NIC, atsQueueDepth: undefined };
+    const reads = (dfn: bigint) =>
+      new Set(REQUESTERS.map((id) => seen(hardware.dma(id, dfn * PAGE, 4, false))));
+    const request = (dfn: bigint) => seen(hardware.dma(0x100, dfn * PAGE, 4, false, { ats }));
+
+    t.is(system.addDevice(device), Status.OK);
+    t.true(reads(0x10n).has(blocked));
+    t.is(system.assign(NIC.id, first), Status.OK);
+    t.deepEqual([...reads(0x10n)], ["0x1000000"]);
+    t.is(request(0x10n), "0x1000000");
+    t.is(system.assign(NIC.id, second), Status.OK);
+    t.deepEqual(hardware.cachedDisagreements(), []);
+    t.deepEqual([...reads(0x10n)], [absent]);
+    t.deepEqual([...reads(0x20n)], ["0x2000000"]);
+    t.is(request(0x20n), "0x2000000");
+    t.is(system.quarantine(NIC.id), Status.OK);
+    t.false([...reads(0x20n)].some((state) => state.startsWith("0x")));
+    t.deepEqual(hardware.cachedDisagreements(), []);
+    t.deepEqual(hardware.misuses(), []);
+  });
+}

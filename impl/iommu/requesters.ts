@@ -12,7 +12,7 @@ export interface PciDevice {
   /** Requester ids (bus << 8 | devfn) that bridges put in the place of its own. Default none. */
   readonly aliases?: readonly number[];
   /** It caches translations itself (ATS): how many invalidations it takes at once, 1 to 32. Default: it does not. */
-  readonly atsQueueDepth?: number;
+  readonly atsQueueDepth?: number | undefined;
 }
 
 /** Bus, device and function in 16 bits. */

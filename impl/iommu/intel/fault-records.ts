@@ -15,7 +15,7 @@ const REASON = 12;
 const IS_READ = 1 << 30;
 const IS_FULL = 1 << 31;
 
-/** Reasons of DMA faults, from 1 on. */
+/** Reasons of DMA faults in legacy mode. */
 const DMA_REASONS = [
   "no reason",
   "the root entry is not present",
@@ -43,6 +43,31 @@ const INTERRUPT_REASONS = [
   "the interrupt's source is not the entry's",
 ];
 
+/** Reasons of DMA faults in scalable mode. */
+const SCALABLE_REASONS: Readonly<Record<number, string>> = {
+  56: "the root table cannot be read",
+  57: "the root entry is not present",
+  58: "a reserved bit in a root entry",
+  64: "a context table cannot be read",
+  65: "the context entry is not present",
+  66: "a reserved bit in a context entry",
+  67: "the context entry is invalid",
+  68: "the context entry refuses this kind of request",
+  80: "the PASID directory cannot be read",
+  81: "the PASID directory entry is not present",
+  82: "a reserved bit in a PASID directory entry",
+  88: "a PASID table cannot be read",
+  89: "the PASID entry is not present",
+  90: "a reserved bit in a PASID entry",
+  91: "the PASID entry is invalid",
+  112: "a first-stage table cannot be read",
+  113: "a first-stage entry is not present",
+  114: "a reserved bit in a first-stage entry",
+  120: "a second-stage table cannot be read",
+  121: "a second-stage entry without the permission",
+  122: "a reserved bit in a second-stage entry",
+};
+
 export interface IntelFault {
   readonly reason: number;
   readonly source: number;
@@ -67,7 +92,7 @@ export function describeFault(fault: IntelFault, unit: number, segment: number):
   const { reason, source, dfn } = fault;
   const device = deviceName({ segment, bus: source >>> 8, devfn: source & 0xff });
   const interrupt = INTERRUPT_REASONS[reason - FIRST_INTERRUPT_REASON];
-  const text = interrupt ?? DMA_REASONS[reason] ?? "a reason of no name";
+  const text = interrupt ?? DMA_REASONS[reason] ?? SCALABLE_REASONS[reason] ?? "a reason of no name";
   const what =
     interrupt !== undefined
       ? `interrupt request ${device} index 0x${hex(Math.floor(dfn / 2 ** 36))}`
