@@ -4,7 +4,7 @@
  */
 import test from "ava";
 import { Status, type TableMemory } from "../impl/index.js";
-import { amdScene, deviceId, PAGE, READ_WRITE, type SceneOptions, seen } from "./iommu-scene.js";
+import { amdScene, deviceId, intelScene, PAGE, READ_WRITE, scalableScene, seen } from "./iommu-scene.js";
 
 const GPU = {
   id: deviceId(2, 0x08),
@@ -27,65 +27,105 @@ function afterEachStore(memory: TableMemory, look: () => void): () => void {
   };
 }
 
-/** What is found while `change` runs: at a page of the first domain, of the second, of the hardware domain, of unity. */
-function statesWhile(
-  memory: TableMemory,
-  find: (dfn: bigint) => string,
-  change: () => void,
-): ReadonlySet<string> {
-  const states = new Set<string>();
-  const look = () => states.add([0x10n, 0x20n, 0x40n, 0x30n].map(find).join(", "));
-  look();
-  const stop = afterEachStore(memory, look);
-  change();
-  stop();
-  look();
-  return states;
+const PLACES = [0x10n, 0x20n, 0x40n, 0x30n];
+const FIRST_PAGES = ["0x1000000", "", "", "0x30000"];
+const SECOND_PAGES = ["", "0x2000000", "", "0x30000"];
+const UNITY_PAGES = ["", "", "", "0x30000"];
+
+/** A unit of each kind with two domains and the hardware domain in passthrough; and what refuses a read and why. */
+interface Kind {
+  readonly name: string;
+  readonly scene: (
+    exchanges: boolean,
+  ) => ReturnType<typeof amdScene | typeof intelScene | typeof scalableScene>;
+  /** The fault where tables lead to nothing, and the one where nothing leads to tables. */
+  readonly absent: string;
+  readonly blocked: string;
+  readonly needsExchange: boolean;
 }
 
-const FIRST = "0x1000000, fault 2, fault 2, 0x30000";
-const SECOND = "fault 2, 0x2000000, fault 2, 0x30000";
-const QUARANTINED = "fault 2, fault 2, fault 2, 0x30000";
-const BLOCKED = "fault 2, fault 2, fault 2, fault 2";
+const unitOf = (exchanges: boolean) => (exchanges ? {} : { unit: { exchange128: undefined } });
+const kinds: readonly Kind[] = [
+  {
+    name: "AMD",
+    scene: (exchanges) => amdScene(unitOf(exchanges)),
+    absent: "fault 2",
+    blocked: "fault 2",
+    needsExchange: true,
+  },
+  {
+    name: "VT-d",
+    scene: (exchanges) => intelScene(unitOf(exchanges)),
+    absent: "fault 6",
+    blocked: "fault 2",
+    needsExchange: true,
+  },
+  {
+    name: "VT-d in scalable mode",
+    scene: (exchanges) => scalableScene(unitOf(exchanges)),
+    absent: "fault 121",
+    blocked: "fault 65",
+    needsExchange: false,
+  },
+];
 
-function amdOwners(options: SceneOptions) {
-  const scene = amdScene(options);
-  const { system, hardware } = scene;
-  const first = system.createDomain({ id: 1 });
-  const second = system.createDomain({ id: 2 });
-  system.createDomain({ id: 0, isHardware: true, translatedBy: "passthrough" });
-  first.legacyMap(0x10, 0x1000, 1, READ_WRITE);
-  second.legacyMap(0x20, 0x2000, 1, READ_WRITE);
-  const find = (dfn: bigint) => seen(hardware.translateUncached(REQUESTER, dfn * PAGE, false));
-  return { ...scene, find, first, second };
+for (const { name, scene, absent, blocked, needsExchange } of kinds) {
+  const state = (pages: readonly string[]) => pages.map((page) => page || absent).join(", ");
+  const [first, second, unity] = [FIRST_PAGES, SECOND_PAGES, UNITY_PAGES].map(state);
+  const nothing = PLACES.map(() => blocked).join(", ");
+
+  /** Every state that the hardware finds at the four places while `change` runs, before and after it. */
+  const statesOf = ({ memory, hardware }: ReturnType<Kind["scene"]>, change: () => void) => {
+    const states = new Set<string>();
+    const find = (dfn: bigint) => seen(hardware.translateUncached(REQUESTER, dfn * PAGE, false));
+    const look = () => states.add(PLACES.map(find).join(", "));
+    look();
+    const stop = afterEachStore(memory, look);
+    change();
+    stop();
+    look();
+    return [...states];
+  };
+
+  const owners = (exchanges: boolean) => {
+    const made = scene(exchanges);
+    const domains = [1, 2].map((id) => made.system.createDomain({ id }));
+    made.system.createDomain({ id: 0, isHardware: true, translatedBy: "passthrough" });
+    domains[0].legacyMap(0x10, 0x1000, 1, READ_WRITE);
+    domains[1].legacyMap(0x20, 0x2000, 1, READ_WRITE);
+    return { made, domains };
+  };
+
+  test(`${name}: with a 128-bit exchange there is nothing between the owners`, (t) => {
+    const { made, domains } = owners(true);
+    const { system } = made;
+    t.is(system.addDevice(GPU), Status.OK);
+    const moves: readonly (readonly [() => Status, string, string])[] = [
+      [() => system.assign(GPU.id, domains[0]), unity, first],
+      [() => system.assign(GPU.id, domains[1]), first, second],
+      [() => system.quarantine(GPU.id), second, unity],
+    ];
+    for (const [move, before, after] of moves) {
+      const states = statesOf(made, () => t.is(move(), Status.OK));
+      t.deepEqual(states, [before, after]);
+    }
+  });
+
+  test(`${name}: without it the device is ${needsExchange ? "blocked in between, not let through" : "the same"}`, (t) => {
+    const { made, domains } = owners(false);
+    t.is(made.system.addDevice(GPU), Status.OK);
+    t.is(made.system.assign(GPU.id, domains[0]), Status.OK);
+    const states = statesOf(made, () => t.is(made.system.assign(GPU.id, domains[1]), Status.OK));
+    t.deepEqual(states, needsExchange ? [first, nothing, second] : [first, second]);
+  });
+
+  test(`${name}: nobody's device without unity ranges becomes visible with one store`, (t) => {
+    const { made, domains } = owners(true);
+    const plain = { id: GPU.id };
+    t.is(made.system.addDevice(plain), Status.OK);
+    const states = statesOf(made, () => t.is(made.system.assign(plain.id, domains[0]), Status.OK));
+    t.is(states.at(-1), state(["0x1000000", "", "", ""]));
+    // Before it nothing led to tables: no root entry, no context entry, or a device table entry without any.
+    t.true(states.slice(0, -1).every((before) => !before.includes("0x")));
+  });
 }
-
-test("AMD: with a 128-bit exchange there is nothing between the owners", (t) => {
-  const { memory, system, find, first, second } = amdOwners({});
-  t.is(system.addDevice(GPU), Status.OK);
-  const moves: readonly (readonly [() => Status, string, string])[] = [
-    [() => system.assign(GPU.id, first), QUARANTINED, FIRST],
-    [() => system.assign(GPU.id, second), FIRST, SECOND],
-    [() => system.quarantine(GPU.id), SECOND, QUARANTINED],
-  ];
-  for (const [move, before, after] of moves) {
-    const states = statesWhile(memory, find, () => t.is(move(), Status.OK));
-    t.deepEqual([...states].sort(), [before, after].sort());
-  }
-});
-
-test("AMD: without it the device is blocked in between, and never let through", (t) => {
-  const { memory, system, find, first, second } = amdOwners({ unit: { exchange128: undefined } });
-  t.is(system.addDevice(GPU), Status.OK);
-  t.is(system.assign(GPU.id, first), Status.OK);
-  const states = statesWhile(memory, find, () => t.is(system.assign(GPU.id, second), Status.OK));
-  t.deepEqual([...states].sort(), [FIRST, SECOND, BLOCKED].sort());
-});
-
-test("AMD: nobody's device without unity ranges becomes visible with its last store", (t) => {
-  const { memory, system, find, first } = amdOwners({});
-  const plain = { id: GPU.id };
-  t.is(system.addDevice(plain), Status.OK);
-  const states = statesWhile(memory, find, () => t.is(system.assign(plain.id, first), Status.OK));
-  t.deepEqual([...states], [BLOCKED, "0x1000000, fault 2, fault 2, fault 2"]);
-});
