@@ -1,5 +1,7 @@
+import { type AdoptOptions, adopted } from "./adopt.js";
 import type { CommonOptions } from "./options.js";
-import type { ExistingTables, PageTable } from "./page-table.js";
+import type { PageTable } from "./page-table.js";
+import type { ExistingTables } from "./page-table-types.js";
 
 /** What `genpt` offers of a format. Every format has this shape; only the options differ. */
 export interface FormatEntry<Options extends CommonOptions> {
@@ -12,6 +14,11 @@ export interface FormatEntry<Options extends CommonOptions> {
   create(options: Options): PageTable;
   /** A page table over tables that exist already in the memory: nothing is changed by opening it. */
   open(options: Options, existing: ExistingTables): PageTable;
+  /**
+   * The table that another process handed over, in a memory that `adoptMemory` gave.
+   * @throws PageTableError INVALID_ARGUMENT with what is wrong with the record; nothing was changed then.
+   */
+  adopt(record: string, options: AdoptOptions): PageTable;
 }
 
 /** What a stamp of the engine exports, as far as an entry needs it. */
@@ -25,5 +32,9 @@ export function formatEntry<Options extends CommonOptions>(name: string, stamp: 
     name,
     create: (options) => new stamp.PageTable(options),
     open: (options, existing) => new stamp.PageTable(options, existing),
+    adopt: (record, given) => {
+      const { options, existing } = adopted(name, record, given);
+      return new stamp.PageTable(options, existing);
+    },
   };
 }

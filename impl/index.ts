@@ -1,4 +1,6 @@
 /** Generic page tables for IOMMUs and MMUs: one engine, every format. */
+export { type AdoptOptions, adoptMemory } from "./adopt.js";
+export { DirtyBitmap } from "./dirty-bitmap.js";
 export { amdv1 } from "./entries/amdv1.js";
 export { amdv1Mock } from "./entries/amdv1-mock.js";
 export { armLpaeStage1 } from "./entries/arm-lpae-stage1.js";
@@ -60,11 +62,13 @@ export type {
   X86Pae32Options,
   X86PaeOptions,
 } from "./options.js";
+export type { PageTable } from "./page-table.js";
 export type {
+  AddressRange,
   DirtyOptions,
   Entry,
   ExistingTables,
   HardwareInfo,
-  PageTable,
+  ResizeOptions,
   SharedTables,
-} from "./page-table.js";
+} from "./page-table-types.js";

@@ -4,6 +4,7 @@ import { levelLg2, tableWindowBytes } from "./engine/geometry.js";
 import { type ErrorCode, PageTableError } from "./errors.js";
 import { TableMemory } from "./memory/table-memory.js";
 import {
+  breakBeforeMake,
   conflictOf,
   features,
   frameLg2,
@@ -52,6 +53,11 @@ export interface CommonOptions {
    * invalidated before it returns. Default false.
    */
   readonly cachesNotPresent?: boolean | undefined;
+  /**
+   * Offered where live items must be broken before they change their size (ARM, Mali): this hardware tolerates the
+   * change (FEAT_BBM level 2), so that `cut` and `resize` leave no address without a translation. Default false.
+   */
+  readonly toleratesSizeChange?: boolean | undefined;
 }
 
 export interface Amdv1Options extends CommonOptions {
@@ -232,6 +238,7 @@ export function optionNames(): readonly string[] {
   if (features.signExtended) names.push("signExtended");
   if (upperHalf) names.push("upperHalf");
   if (incoherent) names.push("incoherent");
+  if (breakBeforeMake) names.push("toleratesSizeChange");
   if (features.encryption) names.push("encryptionBit");
   return names;
 }
@@ -265,6 +272,7 @@ export function domainSettings(options: AnyOptions): { settings: DomainSettings;
     encryptionHigh: encryptionBit === undefined ? 0 : 1 << (encryptionBit - 32),
     topLevelLimit: limit,
     cachesNotPresent: booleanOption(options, "cachesNotPresent", false),
+    toleratesSizeChange: booleanOption(options, "toleratesSizeChange", false),
     cleaner: cleanerOf(options.incoherent),
   };
   return { settings, topLevel };

@@ -1,75 +1,40 @@
 /** The public face of a page table: bigint addresses, errors that are thrown, arguments checked once. */
 
+import { ALL, badArgument, checkRange, checkUint64, difference, hex, rangeStatus } from "./arguments.js";
 import { destroy } from "./engine/collect.js";
 import { Cursor } from "./engine/cursor.js";
+import { cut } from "./engine/cut.js";
 import { readAndClearDirty, setDirty } from "./engine/dirty.js";
 import { Domain } from "./engine/domain.js";
 import { below } from "./engine/geometry.js";
 import { lookup } from "./engine/lookup.js";
 import { map } from "./engine/map.js";
+import { resize } from "./engine/resize.js";
+import { trim } from "./engine/trim.js";
 import { unmap } from "./engine/unmap.js";
 import { PageTableError, Status, statusCode } from "./errors.js";
-import type { Registers } from "./formats/format.js";
+import { handOver } from "./hand-over.js";
 import { Gather, GatherPolicy, type InvalidateWords } from "./memory/gather.js";
 import { NO_FRAME, type TableMemory } from "./memory/table-memory.js";
 import { type CommonOptions, domainSettings, type GatherPolicyName } from "./options.js";
+import type {
+  AddressRange,
+  DirtyOptions,
+  Entry,
+  ExistingTables,
+  HardwareInfo,
+  ResizeOptions,
+  SharedTables,
+} from "./page-table-types.js";
 import { granuleLg2, modeOf, name, registersOf } from "./stamp/format.js";
 import { refreshTop, threads } from "./stamp/variant.js";
-import { fromWords, highOf, isUint64, lowOf, pair, toWords } from "./words.js";
-
-/** One leaf entry. */
-export interface Entry {
-  /** Its first input address. */
-  readonly iova: bigint;
-  readonly sizeLg2: number;
-  /** The level of its items; 0 at the leaves. */
-  readonly level: number;
-  /** Its first output address. */
-  readonly pa: bigint;
-  readonly read: boolean;
-  readonly write: boolean;
-  readonly execute: boolean;
-  readonly dirty: boolean;
-}
-
-/** What a device table entry or a control register must say of the tables. */
-export interface HardwareInfo {
-  /** Physical address of the root table. */
-  readonly root: bigint;
-  /** The mode field as the architecture encodes it: DTE.Mode, AGAW, satp.MODE, T0SZ; levels for x86-64. */
-  readonly mode: number;
-  readonly topLevel: number;
-  /** Every field of the registers or table entries that name the tables, as the manual calls them. */
-  readonly registers: Registers;
-}
-
-/** Where a table stands that exists already. */
-export interface ExistingTables {
-  /** Physical address of the root table. */
-  readonly root: bigint;
-  /** The cell in which threads that share the tables publish root and top level; `share` gives it. */
-  readonly top?: ArrayBufferLike | undefined;
-}
-
-/** Tables that threads share, as a message can carry it: made by `share`, taken by the format's `open`. */
-export interface SharedTables extends ExistingTables {
-  readonly top: ArrayBufferLike;
-}
-
-export interface DirtyOptions {
-  /** Also clean what is reported. Default true. */
-  readonly clear?: boolean | undefined;
-  /** Takes the invalidation that cleaning needs. Default: it is done before the call returns. */
-  readonly gather?: Gather | undefined;
-}
+import { fromWords, highOf, lowOf, pair, toWords } from "./words.js";
 
 const POLICIES: Record<GatherPolicyName, GatherPolicy> = {
   range: GatherPolicy.Range,
   "no-gaps": GatherPolicy.NoGaps,
   queued: GatherPolicy.Queued,
 };
-
-const ALL = 1n << 64n;
 
 const NOT_FOR_THREADS = "share: only tables of `genpt/shared`, in a memory made with `shared: true`";
 
@@ -81,6 +46,7 @@ export class PageTable {
   /** The page sizes in use, bit n for 2^n bytes. */
   readonly pageSizes: bigint;
   readonly memory: TableMemory;
+  readonly #options: CommonOptions;
   readonly #domain: Domain;
   readonly #cursor: Cursor;
   readonly #invalidation: InvalidateWords;
@@ -92,6 +58,7 @@ export class PageTable {
   /** @internal Use the format's `create` or `open`. */
   constructor(options: CommonOptions, existing?: ExistingTables) {
     const { settings, topLevel } = domainSettings(options);
+    this.#options = options;
     this.memory = settings.memory;
     this.pageSizes = fromWords(settings.sizesLow, settings.sizesHigh);
     this.#domain = new Domain(settings);
@@ -222,13 +189,18 @@ export class PageTable {
     checkRange(iova, lengthBytes);
     const last = iova + lengthBytes - 1n;
     if (lengthBytes === 0n || last >= ALL) return;
-    const lowerLast = fromWords(~this.#domain.vaBeyondLow, ~this.#domain.vaBeyondHigh);
-    const isUpper = this.#domain.settings.upperHalf;
-    if (!isUpper && iova <= lowerLast) yield* this.#entriesBetween(iova, last < lowerLast ? last : lowerLast);
-    const upperFirst = ALL - 1n - lowerLast;
-    if ((isUpper || this.#domain.signExtended) && last >= upperFirst) {
-      yield* this.#entriesBetween(iova > upperFirst ? iova : upperFirst, last);
+    for (const [first, end] of this.#halves()) {
+      if (iova > end || last < first) continue;
+      yield* this.#entriesBetween(iova > first ? iova : first, last < end ? last : end);
     }
+  }
+
+  /** The first and the last address of each half that these tables translate. */
+  *#halves(): Generator<readonly [first: bigint, last: bigint], void, undefined> {
+    const { vaBeyondLow, vaBeyondHigh, signExtended, settings } = this.#domain;
+    const lowerLast = fromWords(~vaBeyondLow, ~vaBeyondHigh);
+    if (!settings.upperHalf) yield [0n, lowerLast];
+    if (settings.upperHalf || signExtended) yield [ALL - 1n - lowerLast, ALL - 1n];
   }
 
   *#entriesBetween(first: bigint, last: bigint): Generator<Entry, void, undefined> {
@@ -290,6 +262,118 @@ export class PageTable {
     if (status !== Status.OK) this.#fail(status, `setDirty of ${hex(iova)}`);
   }
 
+  /**
+   * Makes an address the first of an entry: the entry that lies across it is replaced by smaller ones, of the largest
+   * sizes that fit, which translate, permit and are dirty as it was. No address loses its translation, except where
+   * the hardware must not see an item change its size (see `toleratesSizeChange`).
+   * @param gather collects the invalidation of the entry; without one, it is done before the call returns.
+   * @returns what had no translation for a moment, which was invalidated then.
+   * @throws PageTableError; nothing was changed then. MISALIGNED: no page can begin there.
+   */
+  cut(iova: bigint, gather?: Gather): readonly AddressRange[] {
+    const status = this.tryCut(iova, gather);
+    if (status !== Status.OK) this.#fail(status, `cut at ${hex(iova)}`);
+    return this.missed;
+  }
+
+  /** As `cut`, but returns a status. */
+  tryCut(iova: bigint, gather?: Gather): Status {
+    this.#checkAlive();
+    checkUint64("iova", iova);
+    if (gather !== undefined) this.#checkGather(gather);
+    const into = gather ?? this.#ownGather;
+    const status = cut(this.#domain, this.#cursor, lowOf(iova), highOf(iova), into, this.#mapGather);
+    if (gather === undefined) into.sync();
+    return status;
+  }
+
+  /**
+   * Changes the sizes of a range's entries: those that touch it and are larger than `2^largestLg2` bytes are replaced
+   * by ones that are not, and those inside it are merged into the largest ones, up to that size, that alignment,
+   * attributes and `pageSizes` allow. Only equally dirty ones are merged, so that dirty state is neither lost nor
+   * invented; a merged entry was accessed if any of its parts was. As with `cut`, no address loses its translation.
+   * @returns what had no translation for a moment, as with `cut`.
+   * @throws PageTableError; nothing was changed then. MISALIGNED: there is no page so small.
+   */
+  resize(iova: bigint, lengthBytes: bigint, options: ResizeOptions = {}): readonly AddressRange[] {
+    const status = this.tryResize(iova, lengthBytes, options);
+    if (status !== Status.OK) this.#fail(status, `resize of ${hex(iova)}`);
+    return this.missed;
+  }
+
+  /** As `resize`, but returns a status. */
+  tryResize(iova: bigint, lengthBytes: bigint, { largestLg2 = 63, gather }: ResizeOptions = {}): Status {
+    this.#checkAlive();
+    checkRange(iova, lengthBytes);
+    if (!Number.isInteger(largestLg2) || largestLg2 < 0 || largestLg2 > 63)
+      badArgument("largestLg2", largestLg2);
+    if (gather !== undefined) this.#checkGather(gather);
+    const into = gather ?? this.#ownGather;
+    const last = iova + lengthBytes - 1n;
+    try {
+      return resize(
+        this.#domain,
+        this.#cursor,
+        lowOf(iova),
+        highOf(iova),
+        lowOf(last),
+        highOf(last),
+        largestLg2,
+        rangeStatus(lengthBytes, last),
+        into,
+        this.#mapGather,
+      );
+    } finally {
+      if (gather === undefined) into.sync();
+    }
+  }
+
+  /**
+   * Frees every table below which nothing is mapped and that spans only addresses of the range; by default, of all.
+   * The root stays. Returns how many.
+   * @param gather collects the invalidation and the frames; without one, it is done before the call returns.
+   */
+  trim(iova?: bigint, lengthBytes?: bigint, gather?: Gather): number {
+    if (iova !== undefined) {
+      const status = this.tryTrim(iova, lengthBytes ?? ALL - iova, gather);
+      if (status !== Status.OK) this.#fail(status, `trim of ${hex(iova)}`);
+      return this.trimmedTables;
+    }
+    let tables = 0;
+    for (const [first, last] of this.#halves()) {
+      const status = this.tryTrim(first, last - first + 1n, gather);
+      if (status !== Status.OK) this.#fail(status, "trim");
+      tables += this.trimmedTables;
+    }
+    return tables;
+  }
+
+  /** As `trim` of a range, but returns a status. */
+  tryTrim(iova: bigint, lengthBytes: bigint, gather?: Gather): Status {
+    this.#checkAlive();
+    checkRange(iova, lengthBytes);
+    if (gather !== undefined) this.#checkGather(gather);
+    const into = gather ?? this.#ownGather;
+    const last = iova + lengthBytes - 1n;
+    const range = rangeStatus(lengthBytes, last);
+    const domain = this.#domain;
+    const status = trim(domain, lowOf(iova), highOf(iova), lowOf(last), highOf(last), range, into);
+    if (gather === undefined) into.sync();
+    return status;
+  }
+
+  /** How many tables the last `tryTrim` freed. */
+  get trimmedTables(): number {
+    return this.#domain.trimmedTables;
+  }
+
+  /** What had no translation for a moment in the last `cut` or `resize`, entry by entry. */
+  get missed(): readonly AddressRange[] {
+    return this.#domain.missed.map(({ low, high, sizeLg2 }) => {
+      return { iova: fromWords(low, high), lengthBytes: 1n << BigInt(sizeLg2) };
+    });
+  }
+
   /** A gather for this table's unmaps; its `sync` invalidates what is pending and frees the tables. */
   createGather(policy?: GatherPolicyName): Gather {
     const chosen = policy === undefined ? this.#policy : policyOf(policy);
@@ -314,6 +398,16 @@ export class PageTable {
     this.#checkAlive();
     if (!threads) throw new PageTableError("INVALID_ARGUMENT", NOT_FOR_THREADS);
     return { root: this.memory.addressOf(this.#domain.rootWord), top: this.#domain.topCell.buffer };
+  }
+
+  /**
+   * Freezes the table for another process: all that the format's `adopt` needs, beside the memory's contents. The
+   * table cannot be used here afterwards; the hardware may go on walking it.
+   * @throws PageTableError INVALID_ARGUMENT while frames wait for an invalidation, and for tables of `genpt/shared`.
+   */
+  handOver(): string {
+    this.#checkAlive();
+    return handOver(this.#domain, this.#options);
   }
 
   /** Frees every table. The hardware must have let go of them; the table cannot be used afterwards. */
@@ -378,11 +472,6 @@ function entryOf(cursor: Cursor): Entry {
   };
 }
 
-/** `a − b` modulo 2^64. */
-function difference(aLow: number, aHigh: number, bLow: number, bHigh: number): bigint {
-  return fromWords((aLow - bLow) | 0, (aHigh - bHigh - (aLow >>> 0 < bLow >>> 0 ? 1 : 0)) | 0);
-}
-
 function invalidationOf(options: CommonOptions): InvalidateWords {
   const callback = options.invalidate;
   if (callback === undefined) return { invalidate: () => {} };
@@ -402,30 +491,4 @@ function policyOf(policy: GatherPolicyName): GatherPolicy {
   const known = Object.hasOwn(POLICIES, policy) ? POLICIES[policy] : undefined;
   if (known !== undefined) return known;
   throw new PageTableError("INVALID_OPTION", `gather: "range", "no-gaps" or "queued", not ${String(policy)}`);
-}
-
-function rangeStatus(lengthBytes: bigint, last: bigint): Status {
-  if (lengthBytes === 0n) return Status.ZERO_LENGTH;
-  return last >= ALL ? Status.WRAPS : Status.OK;
-}
-
-/** A length may be all 2^64 bytes, which is one more than fits 64 bits. */
-function checkRange(iova: bigint, lengthBytes: bigint): void {
-  checkUint64("iova", iova);
-  if (lengthBytes !== ALL) checkUint64("lengthBytes", lengthBytes);
-}
-
-function checkUint64(what: string, value: bigint): void {
-  if (!isUint64(value)) badArgument(what, value);
-}
-
-function badArgument(what: string, value: unknown): never {
-  throw new PageTableError(
-    "INVALID_ARGUMENT",
-    `${what} = ${String(value)} is not ${what === "prot" ? "a mask of Prot" : "an unsigned 64-bit bigint"}`,
-  );
-}
-
-function hex(value: bigint): string {
-  return `0x${value.toString(16)}`;
 }

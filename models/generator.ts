@@ -4,6 +4,7 @@
  */
 import type { Draws } from "./draws.js";
 import { spoiledMap, spoiledRange } from "./generator/bad-input.js";
+import { drawCut, drawResize, wholeSpace } from "./generator/layout.js";
 import { drawMap } from "./generator/mapping.js";
 import { addressInLeaf, probedAddress } from "./generator/places.js";
 import { drawInspection, drawRemoval } from "./generator/ranges.js";
@@ -13,7 +14,7 @@ import type { Operation } from "./operations.js";
 export type { GeneratorState, MappedRun } from "./generator/space.js";
 
 /** Raised whenever the same draws would give other operations: a recorded seed then no longer replays. */
-export const generatorVersion = 3;
+export const generatorVersion = 4;
 
 /** How often each operation comes, in 256ths; `change` is map or unmap, by how much is mapped. */
 export interface Mix {
@@ -24,6 +25,9 @@ export interface Mix {
   readonly deviceWrite: number;
   readonly setDirty: number;
   readonly entries: number;
+  readonly cut: number;
+  readonly resize: number;
+  readonly trim: number;
   readonly failNextAllocation: number;
   /** Out of 256 unmaps, how many go to the gather that stays open. */
   readonly gathered: number;
@@ -35,13 +39,16 @@ export interface Mix {
 
 /** For formats that track dirty state. */
 export const dirtyMix: Mix = {
-  change: 184,
+  change: 168,
   sync: 8,
   lookup: 18,
   readAndClearDirty: 12,
   deviceWrite: 20,
   setDirty: 4,
   entries: 6,
+  cut: 8,
+  resize: 6,
+  trim: 2,
   failNextAllocation: 4,
   gathered: 96,
   badOneIn: 32,
@@ -51,7 +58,7 @@ export const dirtyMix: Mix = {
 /** For the others, where asking about dirty state only meets a refusal. */
 export const plainMix: Mix = {
   ...dirtyMix,
-  change: 208,
+  change: 192,
   lookup: 22,
   readAndClearDirty: 2,
   deviceWrite: 5,
@@ -68,6 +75,9 @@ const groups: readonly OperationGroup[] = [
   "deviceWrite",
   "setDirty",
   "entries",
+  "cut",
+  "resize",
+  "trim",
   "failNextAllocation",
 ];
 
@@ -113,6 +123,14 @@ export function nextOperation(draws: Draws, state: GeneratorState, profile: Prof
       return { op: group, iova: drawWritten(draws, state, space) };
     case "entries":
       return { op: "entries", ...drawInspected(draws, state, space, mix) };
+    case "cut":
+      return { op: "cut", iova: drawCut(draws, state, space, draws.below(mix.badOneIn) === 0) };
+    case "resize": {
+      const resize = drawResize(draws, state, space);
+      return draws.below(mix.badOneIn) === 0 ? { ...resize, ...spoiledRange(draws, space, resize) } : resize;
+    }
+    case "trim":
+      return { op: "trim", ...drawTrim(draws, state, space, mix) };
     case "failNextAllocation":
       return { op: "failNextAllocation", nth: 1 + draws.below(draws.below(4) === 0 ? 32 : 4) };
   }
@@ -148,6 +166,13 @@ function drawChange(draws: Draws, state: GeneratorState, profile: Profile): Oper
   const op = draws.below(256) < mix.gathered ? "unmapGathered" : "unmap";
   const range = drawRemoval(draws, state, space, load > 1.5);
   return { op, ...(bad ? spoiledRange(draws, space, range) : range) };
+}
+
+/** Everything, half of the time; else what was or is mapped somewhere, and what is beside it. */
+function drawTrim(draws: Draws, state: GeneratorState, space: Space, mix: Mix) {
+  if (draws.below(2) === 0) return wholeSpace(draws, space);
+  const range = drawRemoval(draws, state, space, false);
+  return draws.below(mix.badOneIn) === 0 ? spoiledRange(draws, space, range) : range;
 }
 
 function drawInspected(draws: Draws, state: GeneratorState, space: Space, mix: Mix) {

@@ -113,7 +113,7 @@ class Search {
 
   /** Takes high bits from all input addresses alike, then from all output addresses. */
   moveAddresses(): void {
-    for (const kept of [16, 21, 25, 30, 34, 39, 48, 57]) {
+    for (const kept of [12, 14, 16, 21, 25, 30, 34, 39, 48, 57]) {
       const mask = (1n << BigInt(kept)) - 1n;
       this.#offer(this.best.map((operation) => withAddress(operation, mask)));
       this.#offer(
@@ -163,6 +163,9 @@ function withAddress(operation: Operation, mask: bigint): Operation {
 function simplerForms(operation: Operation, pageBytes: bigint): Operation[] {
   const forms: Operation[] = [];
   if (operation.op === "unmapGathered") forms.push({ ...operation, op: "unmap" });
+  if (operation.op === "resize" && operation.largestLg2 < 63) {
+    forms.push({ ...operation, largestLg2: 63 }, { ...operation, largestLg2: operation.largestLg2 + 1 });
+  }
   if (operation.op === "failNextAllocation" && operation.nth > 1) {
     forms.push({ ...operation, nth: 1 }, { ...operation, nth: operation.nth - 1 });
   }

@@ -80,11 +80,17 @@ export function operationToJson(operation: Operation): JsonObject {
     case "unmap":
     case "unmapGathered":
     case "entries":
+    case "trim":
       return { op: operation.op, iova: hexOf(operation.iova), length: hexOf(operation.length) };
     case "lookup":
     case "setDirty":
     case "deviceWrite":
+    case "cut":
       return { op: operation.op, iova: hexOf(operation.iova) };
+    case "resize": {
+      const { op, iova, length, largestLg2 } = operation;
+      return { op, iova: hexOf(iova), length: hexOf(length), largestLg2 };
+    }
     case "readAndClearDirty": {
       const { op, iova, length, clear } = operation;
       return { op, iova: hexOf(iova), length: hexOf(length), clear };
@@ -115,13 +121,21 @@ export function operationFromJson(value: unknown, where: string): Operation {
     case "unmap":
     case "unmapGathered":
     case "entries":
+    case "trim":
       keys("iova", "length");
       return { op, iova: word("iova"), length: word("length") };
     case "lookup":
     case "setDirty":
     case "deviceWrite":
+    case "cut":
       keys("iova");
       return { op, iova: word("iova") };
+    case "resize": {
+      keys("iova", "length", "largestLg2");
+      const largestLg2 = asWhole(object["largestLg2"], 0, `${where}.largestLg2`);
+      if (largestLg2 > 63) throw unexpected(`${where}.largestLg2`, "at most 63", largestLg2);
+      return { op, iova: word("iova"), length: word("length"), largestLg2 };
+    }
     case "readAndClearDirty": {
       keys("iova", "length", "clear");
       const clear = object["clear"];
@@ -133,11 +147,7 @@ export function operationFromJson(value: unknown, where: string): Operation {
       return { op };
     case "failNextAllocation": {
       keys("nth");
-      const nth = object["nth"];
-      if (typeof nth !== "number" || !Number.isSafeInteger(nth) || nth < 1) {
-        throw unexpected(`${where}.nth`, "a whole number from 1", nth);
-      }
-      return { op, nth };
+      return { op, nth: asWhole(object["nth"], 1, `${where}.nth`) };
     }
     default:
       throw unexpected(`${where}.op`, "the name of an operation", op);
@@ -156,11 +166,18 @@ export function describeOperation(operation: Operation): string {
     case "unmap":
     case "unmapGathered":
     case "entries":
+    case "trim":
       return `${operation.op} ${describeAddress(operation.iova)} ${describeLength(operation.length)}`;
     case "lookup":
     case "setDirty":
     case "deviceWrite":
+    case "cut":
       return `${operation.op} ${describeAddress(operation.iova)}`;
+    case "resize": {
+      const { iova, length, largestLg2 } = operation;
+      const most = describeLength(1n << BigInt(largestLg2));
+      return `resize ${describeAddress(iova)} ${describeLength(length)} to at most ${most}`;
+    }
     case "readAndClearDirty": {
       const range = `${describeAddress(operation.iova)} ${describeLength(operation.length)}`;
       return `readAndClearDirty ${range}${operation.clear ? "" : " without clearing"}`;
@@ -245,6 +262,11 @@ function asWord(value: unknown, where: string): bigint {
   const word = BigInt(value);
   if (word > 0xffff_ffff_ffff_ffffn) throw unexpected(where, "at most 64 bits", value);
   return word;
+}
+
+function asWhole(value: unknown, least: number, where: string): number {
+  if (typeof value === "number" && Number.isSafeInteger(value) && value >= least) return value;
+  throw unexpected(where, `a whole number from ${least}`, value);
 }
 
 function asProt(value: unknown, where: string): number {

@@ -24,6 +24,8 @@ export interface Facts {
   readonly impliedProt: number;
   /** Which bits of a request's `prot` a leaf can express. */
   readonly keptProt: number;
+  /** Whether memory of devices is cacheable cannot be said beside. */
+  readonly mmioHidesCache: boolean;
   /** The domain offers to read what devices wrote. */
   readonly tracksDirty: boolean;
   /** A fresh writable leaf is dirty, and a read-only one never is. */
@@ -52,6 +54,7 @@ const plain: Facts = {
   contiguousLg2: [],
   impliedProt: 0,
   keptProt: READ | WRITE,
+  mmioHidesCache: false,
   tracksDirty: false,
   mapsDirty: false,
   breakBeforeMake: false,
@@ -81,7 +84,8 @@ function riscv({ topLevel, svnapot, svpbmt }: Configuration): Facts {
   const memoryTypes = svpbmt === true ? CACHE | MMIO : 0;
   const keptProt = WRITE | NO_EXEC | memoryTypes;
   const contiguousLg2 = svnapot ? [4] : [];
-  return { ...plain, leafLevelMax: topLevel, contiguousLg2, impliedProt: READ, keptProt };
+  const mmioHidesCache = true;
+  return { ...plain, leafLevelMax: topLevel, contiguousLg2, impliedProt: READ, keptProt, mmioHidesCache };
 }
 
 /** Neither Svnapot nor Svpbmt exists in Sv32. */
@@ -110,7 +114,10 @@ function armv8(stage: Stage) {
     const isTracked = dirtyTracking === true;
     const { contiguousLg2 } = granule;
     const dirty = { tracksDirty: isTracked, mapsDirty: isTracked };
-    return { ...plain, ...stage, ...dirty, leafLevelMax, contiguousLg2, breakBeforeMake: true };
+    // The shareability, which tells cacheable memory apart, is not in items with 52-bit addresses.
+    const mmioHidesCache = lpa2 === true;
+    const shape = { leafLevelMax, contiguousLg2, mmioHidesCache };
+    return { ...plain, ...stage, ...dirty, ...shape, breakBeforeMake: true };
   };
 }
 
@@ -124,7 +131,8 @@ function short({ noPermissions, mediatek, oaWidthLg2, tiny }: Configuration): Fa
   const prot = noPermissions === true ? { impliedProt: READ | WRITE, keptProt: CACHE | MMIO } : stage1;
   const supersectionLg2 = tiny === undefined ? 24 : 12 + tiny.tableBitsLg2 + tiny.contiguousLg2;
   const farSizeLg2 = mediatek === true || oaWidthLg2 <= 32 ? undefined : supersectionLg2;
-  return { ...plain, ...prot, leafLevelMax: 1, contiguousLg2: [4, 4], breakBeforeMake: true, farSizeLg2 };
+  const shape = { leafLevelMax: 1, contiguousLg2: [4, 4], farSizeLg2 };
+  return { ...plain, ...prot, ...shape, mmioHidesCache: true, breakBeforeMake: true };
 }
 
 function dart(memoryType: number) {
@@ -153,7 +161,7 @@ const FORMATS: Readonly<Record<FormatName, Format>> = {
   "armv8-stage2": format(armv8(stage2), wide),
   "arm-lpae-stage1": format(lpae(stage1), wide),
   "arm-lpae-stage2": format(lpae(stage2), wide),
-  mali: format(() => ({ ...plain, ...stage2, breakBeforeMake: true }), wide),
+  mali: format(() => ({ ...plain, ...stage2, mmioHidesCache: true, breakBeforeMake: true }), wide),
   "arm-short": format(short, { ...wide, tableBitsLg2: 8 }),
   dart1: format(dart(0), wide),
   dart2: format(dart(CACHE), wide),
@@ -188,6 +196,12 @@ export function leafSizesLg2(configuration: Configuration, level: number): numbe
   const itemsLg2 = contiguousLg2[level] ?? 0;
   if (itemsLg2 === 0) return [leastLg2];
   return [leastLg2, leastLg2 + (configuration.tiny?.contiguousLg2 ?? itemsLg2)];
+}
+
+/** What a leaf makes of a request's `prot`. */
+export function effectiveProt({ impliedProt, keptProt, mmioHidesCache }: Facts, prot: number): number {
+  const hidden = mmioHidesCache && (prot & MMIO) !== 0 ? CACHE : 0;
+  return impliedProt | (prot & keptProt & ~hidden);
 }
 
 /** What an effective `prot` grants. Where nothing controls execution, what can be read can be executed. */

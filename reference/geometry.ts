@@ -2,6 +2,9 @@
 import type { Configuration } from "../models/configuration.js";
 import { hasWideRoot, itemSizeLg2, leafSizesLg2 } from "./formats.js";
 
+export const smaller = (a: bigint, b: bigint) => (a < b ? a : b);
+export const larger = (a: bigint, b: bigint) => (a > b ? a : b);
+
 /** log2 of the bytes that a table of this level spans. A wide root spans every input address. */
 export function tableSpanLg2(configuration: Configuration, level: number): number {
   const isWide = hasWideRoot(configuration) && level >= configuration.topLevel;

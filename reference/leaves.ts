@@ -41,6 +41,19 @@ export class Leaves {
     return slice(run, (address - run.iova) >> BigInt(run.sizeLg2), 1n);
   }
 
+  /** The leaves that touch `[first, end)`, each as a run of one. */
+  within(first: bigint, end: bigint): Run[] {
+    const leaves: Run[] = [];
+    for (let index = this.#indexAtOrAfter(first); index < this.runs.length; index++) {
+      const run = this.runs[index];
+      const size = BigInt(run.sizeLg2);
+      const from = run.iova < first ? (first - run.iova) >> size : 0n;
+      if (run.iova >= end) break;
+      for (let i = from; i < run.count && run.iova + (i << size) < end; i++) leaves.push(slice(run, i, 1n));
+    }
+    return leaves;
+  }
+
   /** Adds a run where nothing is mapped. */
   add(run: Run): void {
     const index = this.#indexAtOrAfter(run.iova);

@@ -62,23 +62,28 @@ export class PageByPage {
   readonly #pageBytes: bigint;
   readonly #fixed: Fixed;
   readonly #pages = new Map<bigint, Page>();
+  /** The level of the root, which entries do not go beyond: taken from the reference as well. */
+  #topLevel: number;
 
   constructor(configuration: Configuration, pageSizes: bigint, fixed = fixedOf(configuration, pageSizes)) {
     this.#configuration = configuration;
     this.#pageSizes = pageSizes;
     this.#pageBytes = 1n << BigInt(itemSizeLg2(configuration, 0));
     this.#fixed = fixed;
+    this.#topLevel = configuration.topLevel;
   }
 
   /** A second model in the same state. */
   clone(): PageByPage {
     const copy = new PageByPage(this.#configuration, this.#pageSizes, this.#fixed);
+    copy.#topLevel = this.#topLevel;
     for (const [number, page] of this.#pages) copy.#pages.set(number, { ...page });
     return copy;
   }
 
   /** Does the operation; says what is wrong with the reference's outcome, if anything. */
-  apply(operation: Operation, outcome: Outcome): string | undefined {
+  apply(operation: Operation, outcome: Outcome, topLevel = this.#topLevel): string | undefined {
+    this.#topLevel = topLevel;
     const expected = this.#expected(operation, outcome);
     const given = { ...outcome, invalidated: undefined };
     if (isFlatlyEqual(expected, given)) return undefined;
@@ -111,6 +116,14 @@ export class PageByPage {
         if (permitted && this.#fixed.tracksDirty) page.dirty = true;
         return { op, permitted };
       }
+      case "cut":
+      case "resize": {
+        const code = "code" in outcome && outcome.code === "OUT_OF_MEMORY" ? outcome.code : undefined;
+        const result = code ?? (op === "cut" ? this.#cut(operation.iova) : this.#resize(operation));
+        return { op, code: result, missed: "missed" in outcome && outcome.missed };
+      }
+      case "trim":
+        return { ...outcome, invalidated: undefined };
       case "entries":
         return { op, entries: this.#entries(operation.iova, operation.length) };
       default:
@@ -194,6 +207,86 @@ export class PageByPage {
       at = entry[1] * this.#pageBytes;
     }
     return at - iova;
+  }
+
+  #cut(iova: bigint): string {
+    if (this.#refusalOfRange(iova, 1n) !== undefined) return "IOVA_OUT_OF_RANGE";
+    const entry = this.#pageAt(iova)?.entry;
+    if (entry === undefined || entry[0] * this.#pageBytes === iova) return "OK";
+    const end = entry[1] * this.#pageBytes;
+    if (iova % this.#fixed.sizes[0] !== 0n || this.#needsSize(entry)) return "MISALIGNED";
+    this.#split(entry[0] * this.#pageBytes, iova, this.#fixed.sizes);
+    this.#split(iova, end, this.#fixed.sizes);
+    return "OK";
+  }
+
+  #resize({ iova, length, largestLg2 }: Extract<Operation, { op: "resize" }>): string {
+    const sizes = this.#fixed.sizes.filter((size) => size <= 2n ** BigInt(largestLg2));
+    const refusal = this.#refusalOfRange(iova, length);
+    if (refusal !== undefined && refusal !== "IOVA_OUT_OF_RANGE") return refusal;
+    if (sizes.length === 0) return "MISALIGNED";
+    if (refusal !== undefined) return refusal;
+    const [first, end] = this.#range(iova, length);
+    const isSmall = ([from, to]: readonly [bigint, bigint]) =>
+      (to - from) * this.#pageBytes <= sizes[sizes.length - 1];
+    for (let page = first; page < end; page++) {
+      const entry = this.#pages.get(page)?.entry;
+      if (entry === undefined || isSmall(entry) || this.#needsSize(entry)) continue;
+      this.#split(entry[0] * this.#pageBytes, entry[1] * this.#pageBytes, sizes);
+    }
+    for (const size of sizes) {
+      // Every block that is whole becomes one entry, the smallest first.
+      for (let at = iova + ((size - (iova % size)) % size); at + size <= iova + length; at += size) {
+        if (this.#isWhole(at, size)) this.#split(at, at + size, [size]);
+      }
+    }
+    return "OK";
+  }
+
+  /** Whether the short descriptor has no other size than the present one for an entry's output. */
+  #needsSize([first]: readonly [bigint, bigint]): boolean {
+    const { format, mediatek, oaWidthLg2 } = this.#configuration;
+    const pa = this.#pages.get(first)?.pa ?? 0n;
+    return format === "arm-short" && mediatek !== true && oaWidthLg2 > 32 && pa >= 2n ** 32n;
+  }
+
+  /** Whether all pages of an aligned block go on from each other, and its root reaches an entry of that size. */
+  #isWhole(iova: bigint, size: bigint): boolean {
+    const pages = this.#pagesIn(this.#range(iova, size)).map((number) => this.#pages.get(number));
+    const first = pages[0];
+    const topHolds = size < 2n ** BigInt(itemSizeLg2(this.#configuration, this.#topLevel + 1));
+    if (first === undefined || first.pa % size !== 0n || !topHolds) return false;
+    const dirty = this.#isDirty(first);
+    return pages.every(
+      (page, index) =>
+        page !== undefined &&
+        page.pa === first.pa + BigInt(index) * this.#pageBytes &&
+        text(this.#grants(page.prot)) === text(this.#grants(first.prot)) &&
+        this.#isDirty(page) === dirty &&
+        page.entry[0] * this.#pageBytes >= iova &&
+        page.entry[1] * this.#pageBytes <= iova + size,
+    );
+  }
+
+  #isDirty(page: Page): boolean {
+    return this.#pagesIn(page.entry).some((number) => this.#pages.get(number)?.dirty);
+  }
+
+  /** Makes entries of pages: at each address the largest size. All are as dirty as the entry at the first was. */
+  #split(from: bigint, end: bigint, sizes: readonly bigint[]): void {
+    const page = this.#pageAt(from);
+    if (page === undefined) return;
+    const dirty = this.#isDirty(page);
+    const { pa } = page;
+    for (let at = from; at < end; ) {
+      const size = this.#largestFitting(at, pa + at - from, end - at, [...sizes]);
+      const entry = this.#range(at, size);
+      for (const number of this.#pagesIn(entry)) {
+        const old = this.#pages.get(number);
+        if (old !== undefined) this.#pages.set(number, { ...old, dirty, entry });
+      }
+      at += size;
+    }
   }
 
   #setDirty(iova: bigint): string {

@@ -4,19 +4,17 @@
  */
 import type { Configuration } from "../models/configuration.js";
 import type { Code, EntryFacts, Operation, Outcome, Range } from "../models/operations.js";
-import { type Facts, factsOf, itemSizeLg2, permissionsOf } from "./formats.js";
-import { inputEnds, levelOfSize, offeredSizesLg2, sizesIn, tableSpanLg2 } from "./geometry.js";
-import { endOf, Leaves, type Run, slice } from "./leaves.js";
+import { effectiveProt, type Facts, factsOf, itemSizeLg2, permissionsOf } from "./formats.js";
+import { collect, collectAtOnce, EVERYTHING } from "./gathering.js";
+import { larger, levelOfSize, offeredSizesLg2, sizesIn, smaller, tableSpanLg2 } from "./geometry.js";
+import { endOf, Leaves, type Run } from "./leaves.js";
+import { isMultiple, rangeCode, refusalOfMap } from "./refusals.js";
+import { type Mapped, relayout } from "./relayout.js";
 import { ascending, Tables } from "./tables.js";
 
 const LAST_ADDRESS = 2n ** 64n - 1n;
-/** What a flush queue invalidates, whatever was removed. */
-const EVERYTHING: Range = [0n, LAST_ADDRESS];
 const BYTES = Array.from({ length: 65 }, (_, lg2) => 1n << BigInt(lg2));
 
-const smaller = (a: bigint, b: bigint) => (a < b ? a : b);
-const larger = (a: bigint, b: bigint) => (a > b ? a : b);
-const isMultiple = (value: bigint, sizeLg2: number) => BigInt.asUintN(sizeLg2, value) === 0n;
 const roundUp = (value: bigint, sizeLg2: number) => value + BigInt.asUintN(sizeLg2, -value);
 
 type Written = { readonly code: Code; readonly count: bigint };
@@ -131,54 +129,23 @@ export class Reference {
       }
       case "entries":
         return { op: "entries", entries: this.#entries(operation.iova, operation.length) };
+      case "cut":
+      case "resize":
+      case "trim":
+        return relayout(this.#mapped, operation);
       case "failNextAllocation":
         this.#failingAllocation = operation.nth;
         return { op: "failNextAllocation" };
     }
   }
 
-  /** Why the range cannot be an input range; OK when it can. It may not pass through the non-canonical hole. */
-  #rangeCode(iova: bigint, length: bigint): Code {
-    const last = iova + length - 1n;
-    const [lowerEnd, upperStart] = inputEnds(this.configuration);
-    if (length === 0n) return "ZERO_LENGTH";
-    if (last > LAST_ADDRESS) return "WRAPS";
-    return last < lowerEnd || iova >= upperStart ? "OK" : "IOVA_OUT_OF_RANGE";
-  }
-
-  #refusalOfMap({ iova, pa, length, prot }: MapRequest, sizesLg2: readonly number[]): Code {
-    const { oaWidthLg2, encryptionBit, forceWriteable } = this.configuration;
-    const { read, write } = permissionsOf(prot);
-    const lastPa = pa + length - 1n;
-    const oaWidth = BigInt(oaWidthLg2);
-    const encryption = BigInt(encryptionBit ?? 64);
-    if (!read && !write) return "NO_PERMISSION";
-    if (pa >> oaWidth !== 0n || ((pa >> encryption) & 1n) !== 0n) return "PA_OUT_OF_RANGE";
-    if (forceWriteable && !write) return "READ_ONLY_REFUSED";
-    const range = this.#rangeCode(iova, length);
-    if (range === "ZERO_LENGTH" || range === "WRAPS") return range;
-    if (sizesLg2.length === 0 || !isMultiple(iova | pa | length, sizesLg2[0])) return "MISALIGNED";
-    if (!this.#isWithinReach(iova, pa, length, sizesLg2)) return "MISALIGNED";
-    if (range !== "OK") return range;
-    // The first address is free of the encryption bit, so the range meets it where the bits from c up change.
-    return lastPa >> oaWidth === 0n && lastPa >> encryption === pa >> encryption ? "OK" : "PA_OUT_OF_RANGE";
-  }
-
-  /** Where output addresses from 2^32 on need one size: whether pages of it cover all that is there. */
-  #isWithinReach(iova: bigint, pa: bigint, length: bigint, sizesLg2: readonly number[]): boolean {
-    const { farSizeLg2 } = this.#facts;
-    if (farSizeLg2 === undefined || pa + length <= BYTES[32]) return true;
-    const from = larger(pa, BYTES[32]);
-    return sizesLg2.includes(farSizeLg2) && isMultiple(from | (iova + from - pa) | (pa + length), farSizeLg2);
-  }
-
   #map(request: MapRequest): Outcome {
     const { iova, length, pageSizes } = request;
     const sizesLg2 = pageSizes === undefined ? this.#sizesLg2 : sizesIn(pageSizes, this.#sizesLg2);
-    const refusal = this.#refusalOfMap(request, sizesLg2);
+    const refusal = refusalOfMap(this.configuration, request, sizesLg2);
     if (refusal !== "OK") return { op: "map", code: refusal, mappedBytes: 0n, invalidated: [] };
     const end = iova + length;
-    const prot = this.#facts.impliedProt | (request.prot & this.#facts.keptProt);
+    const prot = effectiveProt(this.#facts, request.prot);
     const next = (at: bigint) => this.#nextStretch(at, request.pa + at - iova, end, sizesLg2, prot);
     const [invalidated, replaced]: [Range[], Range[]] = [[], []];
     const linked: bigint[] = [];
@@ -189,7 +156,7 @@ export class Reference {
       const written = this.#mapStretch(wanted, replaced, linked);
       code = written.code;
       at += written.count << BigInt(wanted.sizeLg2);
-      if (this.#facts.breakBeforeMake) invalidated.push(...this.#collect(replaced.splice(0)));
+      if (this.#facts.breakBeforeMake) invalidated.push(...collect(this.configuration, replaced.splice(0)));
     }
     if (this.#facts.rootIsLoaded && linked.length > 0) {
       const itemLg2 = itemSizeLg2(this.configuration, this.topLevel);
@@ -198,7 +165,7 @@ export class Reference {
     }
     if (this.configuration.cachesNotPresent && at > iova) replaced.push([iova, at - 1n]);
     // A call that maps has a gather of its own, which a flush queue does not defer.
-    invalidated.push(...this.#collect(replaced));
+    invalidated.push(...collect(this.configuration, replaced));
     return { op: "map", code, mappedBytes: at - iova, invalidated };
   }
 
@@ -260,7 +227,7 @@ export class Reference {
 
   /** Removes entries from the start of the range to its end or the first hole; returns the first address kept. */
   #removeLeaves(iova: bigint, length: bigint): bigint {
-    if (this.#rangeCode(iova, length) !== "OK") return iova;
+    if (rangeCode(this.configuration, iova, length) !== "OK") return iova;
     let at = iova;
     while (at < iova + length) {
       const run = this.#leaves.atOrAfter(at);
@@ -281,7 +248,7 @@ export class Reference {
     let invalidated: readonly Range[] = [range];
     if (op === "unmapGathered") {
       const pending = this.pendingInvalidation;
-      const pieces = this.#collect(pending === undefined ? [range] : [pending, range]);
+      const pieces = collect(this.configuration, pending === undefined ? [range] : [pending, range]);
       invalidated = pieces.length > 1 ? this.#sync() : [];
       this.pendingInvalidation = pieces[pieces.length - 1];
       this.quarantinedTableCount += removedTables;
@@ -296,16 +263,11 @@ export class Reference {
     return invalidated;
   }
 
-  /** What a gather makes of ranges: one that covers all, or, without gaps, the pieces that neither meet nor touch. */
-  #collect(ranges: readonly Range[]): readonly Range[] {
-    const pieces: Range[] = [];
-    for (const range of ranges) {
-      const last = pieces.pop() ?? range;
-      const apart = range[0] > last[1] + 1n || range[1] + 1n < last[0];
-      if (apart && this.configuration.gather === "no-gaps") pieces.push(last, range);
-      else pieces.push([smaller(last[0], range[0]), larger(last[1], range[1])]);
-    }
-    return pieces;
+  get #mapped(): Mapped {
+    const { configuration, tables } = this;
+    const allocate = () => this.#allocate();
+    const state = { leaves: this.#leaves, tables, changed: this.#changed };
+    return { configuration, ...state, sizesLg2: this.#sizesLg2, allocate };
   }
 
   /** Where leaves begin dirty, one that may not be written is never told apart: it stays clean. */
@@ -316,7 +278,7 @@ export class Reference {
 
   #setDirty(iova: bigint): Code {
     if (!this.#facts.tracksDirty) return "NOT_SUPPORTED";
-    if (this.#rangeCode(iova, 1n) !== "OK") return "IOVA_OUT_OF_RANGE";
+    if (rangeCode(this.configuration, iova, 1n) !== "OK") return "IOVA_OUT_OF_RANGE";
     const leaf = this.#leaves.at(iova);
     if (leaf === undefined) return "NOT_MAPPED";
     this.#mark(leaf.iova, true);
@@ -324,7 +286,7 @@ export class Reference {
   }
 
   #readAndClearDirty(iova: bigint, length: bigint, clear: boolean): Outcome {
-    const code = this.#facts.tracksDirty ? this.#rangeCode(iova, length) : "NOT_SUPPORTED";
+    const code = this.#facts.tracksDirty ? rangeCode(this.configuration, iova, length) : "NOT_SUPPORTED";
     if (code !== "OK") return { op: "readAndClearDirty", code, dirty: [], invalidated: [] };
     const end = iova + length;
     const entries = this.#dirtyWithin(iova, end).map((leaf): Range => [leaf.iova, endOf(leaf) - 1n]);
@@ -333,34 +295,23 @@ export class Reference {
       return { iova: from, length: (clear ? last + 1n : smaller(last + 1n, end)) - from };
     });
     for (const [first] of entries) if (clear) this.#mark(first, false);
-    const isAll = clear && entries.length > 0 && this.configuration.gather === "queued";
-    const invalidated = isAll ? [EVERYTHING] : this.#collect(clear ? entries : []);
+    const invalidated = collectAtOnce(this.configuration, clear ? entries : []);
     return { op: "readAndClearDirty", code, dirty, invalidated };
   }
 
   /** The dirty entries that touch the range, in order. */
   #dirtyWithin(iova: bigint, end: bigint): Run[] {
-    if (this.#facts.mapsDirty) return this.#leavesWithin(iova, end).filter((leaf) => this.isDirty(leaf.iova));
+    if (this.#facts.mapsDirty)
+      return this.#leaves.within(iova, end).filter((leaf) => this.isDirty(leaf.iova));
     // An entry that begins before the range may stick into it.
     const start = this.#leaves.at(iova)?.iova ?? iova;
     const written = [...this.#changed].filter((entry) => entry >= start && entry < end);
     return ascending(written).flatMap((first) => this.#leaves.at(first) ?? []);
   }
 
-  /** The entries that touch the range, each as a run of one. */
-  #leavesWithin(iova: bigint, end: bigint): Run[] {
-    const leaves: Run[] = [];
-    for (const run of this.runs) {
-      const size = BigInt(run.sizeLg2);
-      const from = run.iova < iova ? (iova - run.iova) >> size : 0n;
-      for (let i = from; i < run.count && run.iova + (i << size) < end; i++) leaves.push(slice(run, i, 1n));
-    }
-    return leaves;
-  }
-
   #entries(iova: bigint, length: bigint): EntryFacts[] {
     if (length === 0n || iova + length - 1n > LAST_ADDRESS) return [];
-    return this.#leavesWithin(iova, iova + length).map(({ iova: start, sizeLg2, pa, prot }) => {
+    return this.#leaves.within(iova, iova + length).map(({ iova: start, sizeLg2, pa, prot }) => {
       const { read, write, execute } = permissionsOf(prot);
       return { iova: start, sizeLg2, pa, read, write, execute, dirty: this.isDirty(start) };
     });

@@ -62,22 +62,32 @@ export class Tables {
   /** Removes the tables below the level that lie wholly in `[first, end)`; says which, those of a level in order. */
   removeWithin(belowLevel: number, first: bigint, end: bigint): { level: number; iova: bigint }[] {
     const removed: { level: number; iova: bigint }[] = [];
-    const low = first & this.#addressMask;
     for (let level = 0; level < belowLevel; level++) {
-      const lg2 = this.#spansLg2[level];
-      const from = (low + (1n << lg2) - 1n) >> lg2;
-      const to = (low + end - first) >> lg2;
-      // A range that holds no whole table of this level holds none of the levels above.
-      if (from >= to) break;
-      const prefixes = this.#levels[level];
-      // Either count through the range or look through the set, whichever is less.
-      const isFew = to - from < BigInt(prefixes.size);
-      const inside = () => [...prefixes].filter((prefix) => prefix >= from && prefix < to);
-      for (const prefix of isFew ? countUp(from, to) : ascending(inside())) {
-        if (prefixes.delete(prefix)) removed.push({ level, iova: first - low + (prefix << lg2) });
+      for (const iova of this.within(level, first, end)) {
+        this.remove(level, iova);
+        removed.push({ level, iova });
       }
     }
     return removed;
+  }
+
+  /** The first addresses of a level's live tables that lie wholly in `[first, end)`, in order. */
+  within(level: number, first: bigint, end: bigint): bigint[] {
+    const low = first & this.#addressMask;
+    const lg2 = this.#spansLg2[level];
+    const from = (low + (1n << lg2) - 1n) >> lg2;
+    const to = (low + end - first) >> lg2;
+    if (from >= to) return [];
+    const prefixes = this.#levels[level];
+    // Either count through the range or look through the set, whichever is less.
+    const isFew = to - from < BigInt(prefixes.size);
+    const candidates = isFew ? countUp(from, to) : ascending(prefixes);
+    const inside = candidates.filter((prefix) => prefix >= from && prefix < to && prefixes.has(prefix));
+    return inside.map((prefix) => first - low + (prefix << lg2));
+  }
+
+  remove(level: number, iova: bigint): void {
+    this.#levels[level].delete(this.#prefix(level, iova));
   }
 
   #prefix(level: number, iova: bigint): bigint {

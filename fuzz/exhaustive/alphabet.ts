@@ -33,6 +33,7 @@ export function alphabetOf(configuration: Configuration): readonly Letter[] {
   addUnmaps(letters, space.pageCount);
   addGathered(letters);
   addDirty(letters, shapeOf(configuration).tracksDirty, space.pageCount);
+  addLayout(letters, configuration.signExtended ? space.pageCount / 2 : space.pageCount, space.pageLg2);
   addFailures(letters);
   addBadInput(letters, configuration.upperHalf === true ? -1 : space.pageCount - 1);
   return letters.list;
@@ -99,6 +100,16 @@ function addDirty(to: Letters, isTracked: boolean, pageCount: number): void {
   }
 }
 
+/** The same translations in entries of other sizes. */
+function addLayout(to: Letters, pages: number, pageLg2: number): void {
+  to.cut(1, "a small page off the start of whatever lies there");
+  to.cut(6, "inside the second item of level 1, or in the middle of a larger entry");
+  to.resize(0, pages, pageLg2, "everything in the smallest pages");
+  to.resize(0, pages, 63, "everything in the largest pages");
+  to.resize(1, 6, pageLg2 + 2, "up to level 1, from inside an entry to inside another");
+  to.trim(0, pages, "every empty table");
+}
+
 function addFailures(to: Letters): void {
   to.add({ op: "failNextAllocation", nth: 1 }, "no memory for the first table of the next call");
   to.add({ op: "failNextAllocation", nth: 2 }, "no memory in the middle of the next call");
@@ -163,6 +174,19 @@ class Letters {
   gathered(page: number, pages: number, why: string): void {
     const length = BigInt(pages) * this.#pageBytes;
     this.add({ op: "unmapGathered", iova: this.#addressOf(page), length }, why);
+  }
+
+  cut(page: number, why: string): void {
+    this.add({ op: "cut", iova: this.#addressOf(page) }, why);
+  }
+
+  resize(page: number, pages: number, largestLg2: number, why: string): void {
+    const length = BigInt(pages) * this.#pageBytes;
+    this.add({ op: "resize", iova: this.#addressOf(page), length, largestLg2 }, why);
+  }
+
+  trim(page: number, pages: number, why: string): void {
+    this.add({ op: "trim", iova: this.#addressOf(page), length: BigInt(pages) * this.#pageBytes }, why);
   }
 
   at(op: "deviceWrite" | "setDirty", page: number, why: string): void {

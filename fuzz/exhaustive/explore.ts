@@ -66,14 +66,11 @@ export function runExhaustive(options: ExhaustiveOptions): ExhaustiveResult {
 }
 
 /**
- * Enough for every table of a tiny space, and for those that a program of this length leaves waiting for a sync. Where
- * there is one page size, everything in one call takes a table for every four pages.
+ * Enough for every table of a tiny space, and for those that a program of this length leaves waiting for a sync.
+ * Everything in the smallest pages takes a table for every four of them, and the levels above.
  */
 function tablesOf(configuration: Configuration, depth: number): number {
-  const { pageSizes } = new Reference(configuration);
-  const hasOneSize = (pageSizes & (pageSizes - 1n)) === 0n;
-  const most = hasOneSize ? spaceOf(configuration).pageCount / 2 : 16;
-  return Math.max(16, most) + 4 * Math.max(0, depth - 4);
+  return Math.max(16, spaceOf(configuration).pageCount / 2) + 4 * Math.max(0, depth - 4);
 }
 
 const PROGRESS_EVERY = 1000;
@@ -144,7 +141,7 @@ class Explorer {
     const { configuration } = this.#options;
     const reference = new Reference(configuration);
     const pages = new PageByPage(configuration, reference.pageSizes);
-    for (const operation of program) pages.apply(operation, reference.apply(operation));
+    for (const operation of program) pages.apply(operation, reference.apply(operation), reference.topLevel);
     this.#rebuild(program);
     const keyBefore = this.#keys.keyOf(this.#subject, reference);
     for (const [letter, operation] of this.#alphabet.entries()) {
@@ -181,7 +178,7 @@ class Explorer {
     const wanted = reference.apply(operation);
     if ("code" in wanted) this.#codes.add(wanted.code);
     compareOutcomes(operation, given, wanted, differences);
-    const complaint = pages.apply(operation, wanted);
+    const complaint = pages.apply(operation, wanted, reference.topLevel);
     if (complaint !== undefined) {
       differences.add("I3", undefined, `the two models disagree: ${complaint}`);
     }

@@ -18,6 +18,7 @@ export class Checksum {
       this.#addBig(operation.pa);
       this.#addWord(operation.prot);
     }
+    if (operation.op === "resize") this.#addWord(operation.largestLg2);
     if (outcome === undefined) return;
     if ("code" in outcome) this.#addText(outcome.code);
     if ("invalidated" in outcome) {
@@ -31,6 +32,7 @@ export class Checksum {
 
   #addAnswer(outcome: Outcome): void {
     if (outcome.op === "map") this.#addBig(outcome.mappedBytes);
+    if (outcome.op === "trim") this.#addWord(outcome.freedTables);
     if ("removedBytes" in outcome) this.#addBig(outcome.removedBytes);
     if (outcome.op === "lookup") this.#addBig(outcome.pa ?? 1n);
     if (outcome.op === "deviceWrite") this.#addWord(outcome.permitted ? 2 : 3);

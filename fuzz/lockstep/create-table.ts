@@ -24,8 +24,9 @@ export const implementation: Implementation = {
   entryOf,
 };
 
-const armStage1 = ["vaWidthLg2", "upperHalf", "nonSecure", "outerWriteBack", "incoherent"] as const;
-const armStage2 = ["vaWidthLg2", "eagerConcatenation", "forcedWriteBack", "incoherent"] as const;
+const arm = ["vaWidthLg2", "incoherent", "toleratesSizeChange"] as const;
+const armStage1 = [...arm, "upperHalf", "nonSecure", "outerWriteBack"] as const;
+const armStage2 = [...arm, "eagerConcatenation", "forcedWriteBack"] as const;
 const guest = ["vaWidthLg2", "svnapot", "svpbmt"] as const;
 
 /** The fields of a configuration that are options of the format's entry; it refuses those that it does not know. */
@@ -44,8 +45,8 @@ const OPTIONS: Readonly<Record<FormatName, readonly (keyof Configuration)[]>> = 
   "armv8-stage2": [...armStage2, "dirtyTracking"],
   "arm-lpae-stage1": armStage1,
   "arm-lpae-stage2": armStage2,
-  mali: ["vaWidthLg2", "incoherent"],
-  "arm-short": ["vaWidthLg2", "nonSecure", "noPermissions", "mediatek", "mediatekTables", "incoherent"],
+  mali: arm,
+  "arm-short": [...arm, "nonSecure", "noPermissions", "mediatek", "mediatekTables"],
   dart1: ["vaWidthLg2"],
   dart2: ["vaWidthLg2"],
 };

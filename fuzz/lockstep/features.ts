@@ -16,6 +16,9 @@ const operationNames: readonly Operation["op"][] = [
   "deviceWrite",
   "entries",
   "failNextAllocation",
+  "cut",
+  "resize",
+  "trim",
 ];
 
 const codeNames = [
@@ -65,6 +68,7 @@ function bucket(count: number): number {
 }
 
 function answerOf(outcome: Outcome): number {
+  if (outcome.op === "trim" && outcome.code === "OK") return bucket(outcome.freedTables);
   if ("code" in outcome) return codeNames.indexOf(outcome.code);
   if ("removedBytes" in outcome)
     return outcome.removedBytes === 0n ? 0 : 1 + Math.min(outcome.invalidated.length, 2);

@@ -13,6 +13,7 @@ import type { Difference } from "./invariants.js";
 import { MemoryTables } from "./memory-tables.js";
 import { compareOutcomes } from "./outcomes.js";
 import { Prober } from "./probe.js";
+import { isCovered, mask, runsTouching, spanLg2Of } from "./ranges.js";
 import { ReferenceView } from "./reference-view.js";
 import { createSubject, type HardwareRoot, type Subject } from "./subject.js";
 import { sweep } from "./sweep.js";
@@ -23,6 +24,16 @@ import { highWord, lowWord } from "./words.js";
 const SWEEP_EVERY = 1000;
 /** How many old translations are walked, from the old root and from the new, when the top grows. */
 const WALKS_AFTER_GROWTH = 16;
+/** The operations that may take leaves or tables away, or invalidate. */
+const CHANGING: readonly Operation["op"][] = [
+  "map",
+  "unmap",
+  "unmapGathered",
+  "sync",
+  "cut",
+  "resize",
+  "trim",
+];
 /** Stores that an operation may always make: a root, its levels, their marks. */
 const STORES_OF_A_PATH = 32;
 
@@ -231,6 +242,11 @@ export class Lockstep {
       this.#wantedItems += items;
       return items;
     }
+    if (operation.op === "cut" || operation.op === "resize") {
+      const itemsBefore = this.#wantedItems;
+      this.#wantedItems = this.#itemsWithin(this.reference.runs, 0n, 1n << 64n);
+      return this.#wantedItems + itemsBefore;
+    }
     if ("removedBytes" in wanted && "iova" in operation && wanted.removedBytes > 0n) {
       const items = this.#itemsWithin(before, operation.iova, operation.iova + wanted.removedBytes);
       this.#wantedItems -= items;
@@ -354,7 +370,7 @@ export class Lockstep {
 
   #checkGather(operation: Operation, given: Outcome): void {
     const { op } = operation;
-    if (op !== "map" && op !== "unmap" && op !== "unmapGathered" && op !== "sync") return;
+    if (!CHANGING.includes(op)) return;
     if (op === "unmapGathered" || op === "sync") this.#checkPending(operation);
     if ("invalidated" in given) this.#checkAligned(given.invalidated);
     this.#checkLevels(op);
@@ -414,6 +430,9 @@ export class Lockstep {
     let bound = 0;
     if (op === "map" || op === "unmap" || op === "unmapGathered") {
       bound = STORES_OF_A_PATH + 2 * changedItems + 4 * (allocations.length + this.#tables.removedTables);
+    } else if (op === "cut" || op === "resize" || op === "trim") {
+      // A mark and a break for each item, beside its two words.
+      bound = STORES_OF_A_PATH + 4 * (changedItems + allocations.length + this.#tables.removedTables);
     } else if (op === "setDirty") {
       bound = 1;
     } else if (given.op === "readAndClearDirty" && op === "readAndClearDirty" && operation.clear) {
@@ -460,39 +479,4 @@ export class Lockstep {
     const low = (lowWord(run.iova) + spread) | 0;
     this.#prober.probe(low, highWord(run.iova));
   }
-}
-
-/** Whether the ranges, side by side or overlapping, hold everything from the first address to the last. */
-function isCovered(first: bigint, last: bigint, ranges: readonly Range[]): boolean {
-  let at = first;
-  for (;;) {
-    const range = ranges.find((candidate) => candidate[0] <= at && at <= candidate[1]);
-    if (range === undefined) return false;
-    if (range[1] >= last) return true;
-    at = range[1] + 1n;
-  }
-}
-
-function mask(levels: number): string {
-  return levels === 0 ? "none" : `0b${levels.toString(2)}`;
-}
-
-/** log2 of the addresses below a root of this level. */
-function spanLg2Of({ configuration }: Subject, topLevel: number): number {
-  const { granuleLg2, tableBitsLg2 } = shapeOf(configuration);
-  return granuleLg2 + tableBitsLg2 * (topLevel + 1);
-}
-
-/** The runs that overlap `[first, end)`. */
-function runsTouching(runs: readonly Run[], first: bigint, end: bigint): readonly Run[] {
-  let from = 0;
-  for (let to = runs.length; from < to; ) {
-    const middle = (from + to) >> 1;
-    const run = runs[middle];
-    if (run.iova + (run.count << BigInt(run.sizeLg2)) <= first) from = middle + 1;
-    else to = middle;
-  }
-  let to = from;
-  while (to < runs.length && runs[to].iova < end) to++;
-  return runs.slice(from, to);
 }

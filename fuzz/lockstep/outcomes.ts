@@ -34,6 +34,12 @@ export function compareOutcomes(
   if (given.op === "deviceWrite" && wanted.op === "deviceWrite" && given.permitted !== wanted.permitted) {
     differ("I1", "was", permission(given.permitted), permission(wanted.permitted));
   }
+  if ("freedTables" in given && "freedTables" in wanted && given.freedTables !== wanted.freedTables) {
+    differ("I6", "freed", `${given.freedTables} tables`, `${wanted.freedTables}`);
+  }
+  if ("missed" in given && "missed" in wanted && !sameRanges(given.missed, wanted.missed)) {
+    differ("I3", "says that it missed", describeRanges(given.missed), describeRanges(wanted.missed));
+  }
   if (
     "invalidated" in given &&
     "invalidated" in wanted &&
@@ -122,6 +128,13 @@ export function describeOutcome(outcome: Outcome): string {
     case "unmap":
     case "unmapGathered":
       return withInvalidation(`removed ${describeLength(outcome.removedBytes)}`, outcome.invalidated);
+    case "cut":
+    case "resize":
+      return withInvalidation(outcome.code, outcome.invalidated);
+    case "trim": {
+      const tables = `freed ${outcome.freedTables} tables`;
+      return withInvalidation(outcome.code === "OK" ? tables : outcome.code, outcome.invalidated);
+    }
     case "sync":
       return `invalidated ${describeRanges(outcome.invalidated)}`;
     case "lookup":

@@ -213,6 +213,19 @@ export class PageTableSubject implements Subject {
         return this.#readAndClearDirty(operation.iova, operation.length, operation.clear);
       case "setDirty":
         return { op: "setDirty", code: refusalOf(() => table.setDirty(operation.iova)) };
+      case "cut": {
+        const code = codeOf(table.tryCut(operation.iova));
+        return { op: "cut", code, missed: this.#missed(), invalidated: this.#invalidated() };
+      }
+      case "resize": {
+        const { iova, length, largestLg2 } = operation;
+        const code = codeOf(table.tryResize(iova, length, { largestLg2 }));
+        return { op: "resize", code, missed: this.#missed(), invalidated: this.#invalidated() };
+      }
+      case "trim": {
+        const code = codeOf(table.tryTrim(operation.iova, operation.length));
+        return { op: "trim", code, freedTables: table.trimmedTables, invalidated: this.#invalidated() };
+      }
       case "entries":
         return { op: "entries", entries: this.#entries(operation.iova, operation.length) };
       case "failNextAllocation":
@@ -239,6 +252,10 @@ export class PageTableSubject implements Subject {
   #entries(iova: bigint, length: bigint): EntryFacts[] {
     const entries: EntryFacts[] = [...this.table.entries(iova, length)];
     return this.#tracksDirty ? entries : entries.map((entry) => ({ ...entry, dirty: false }));
+  }
+
+  #missed(): readonly Range[] {
+    return this.table.missed.map(({ iova, lengthBytes }): Range => [iova, iova + lengthBytes - 1n]);
   }
 
   #invalidated(): readonly Range[] {

@@ -47,10 +47,6 @@ export function takeSubtree(domain: Domain, table: number, level: number, items 
 /** Takes every table out of use, the root included. The hardware must have let go of them. */
 export function destroy(domain: Domain): void {
   takeSubtree(domain, domain.rootWord, domain.topLevel, domain.topIndexMask + 1);
-  const head = domain.freedHead;
-  domain.freedHead = -1;
-  domain.freedTail = -1;
-  domain.freedCount = 0;
   withdrawTop(domain);
-  domain.memory.releaseList(head);
+  domain.releaseFreed();
 }

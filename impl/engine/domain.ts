@@ -2,6 +2,7 @@ import { Status } from "../errors.js";
 import type { Gather } from "../memory/gather.js";
 import { NO_FRAME, type TableMemory } from "../memory/table-memory.js";
 import {
+  breakBeforeMake,
   dirtyFlag,
   farPageLg2,
   frameLg2,
@@ -15,7 +16,7 @@ import {
   wideRoot,
 } from "../stamp/format.js";
 import { publishTop } from "../stamp/variant.js";
-import { levelLg2, tableWord, trailingZeros } from "./geometry.js";
+import { itemMask, levelLg2, tableWord, trailingZeros } from "./geometry.js";
 
 /** What an incoherent domain tells its owner: these bytes must reach memory before anything else is stored. */
 export interface CleanWords {
@@ -41,8 +42,17 @@ export interface DomainSettings {
   readonly topLevelLimit: number;
   /** The hardware remembers misses, and must be told of what appears. */
   readonly cachesNotPresent: boolean;
+  /** The hardware takes a change of size of a live item, though its architecture lets it not. */
+  readonly toleratesSizeChange: boolean;
   /** Absent: the walker snoops. */
   readonly cleaner: CleanWords | undefined;
+}
+
+/** An entry that was broken before it was made anew. */
+export interface Missed {
+  readonly low: number;
+  readonly high: number;
+  readonly sizeLg2: number;
 }
 
 /** Levels fit the low bits of a frame's word index, for frames are at least 32 bytes. */
@@ -67,6 +77,8 @@ export class Domain {
   readonly tableHighBits: number;
   readonly tracksDirty: boolean;
   readonly cachesNotPresent: boolean;
+  /** A live item that changes its size or kind is broken first, and forgotten. */
+  readonly breaksFirst: boolean;
   readonly cleaner: CleanWords | undefined;
   /** Everything above the output width, and the encryption bit: these may not be set in a PA. */
   readonly paForbiddenLow: number;
@@ -121,6 +133,12 @@ export class Domain {
   seekLevel = 0;
   seekHoldsLast = false;
 
+  /** What had no translation for a moment in the last cut or resize, entry by entry. */
+  readonly missed: Missed[] = [];
+
+  /** How many tables the last trim freed. */
+  trimmedTables = 0;
+
   /** The first address of the last map, and the one after the last byte that it mapped. */
   mapFromLow = 0;
   mapFromHigh = 0;
@@ -146,6 +164,7 @@ export class Domain {
     this.tableHighBits = tableAttributesHigh(settings.flags, settings.encryptionHigh);
     this.tracksDirty = tracksDirty && (settings.flags & dirtyFlag) === dirtyFlag;
     this.cachesNotPresent = settings.cachesNotPresent;
+    this.breaksFirst = breakBeforeMake && !settings.toleratesSizeChange;
     this.cleaner = settings.cleaner;
     this.signExtended = settings.signExtended;
     const vaBits = settings.signExtended ? settings.vaWidthLg2 - 1 : settings.vaWidthLg2;
@@ -189,6 +208,22 @@ export class Domain {
   adoptTop(top: number): void {
     this.top = top;
     if (top >= 0) this.#reachFrom(top & LEVEL_MASK);
+  }
+
+  /**
+   * Makes a table that nothing points to the root of what `work` does, which is to map below it; nobody is told.
+   * `work` maps inside of what an item of the level above translates.
+   */
+  standingOn<Result>(table: number, level: number, work: () => Result): Result {
+    const { top, topIndexMask } = this;
+    this.top = table | level;
+    this.topIndexMask = itemMask;
+    try {
+      return work();
+    } finally {
+      this.top = top;
+      this.topIndexMask = topIndexMask;
+    }
   }
 
   #reachFrom(level: number): void {
@@ -237,6 +272,15 @@ export class Domain {
     this.freedHead = NO_FRAME;
     this.freedTail = NO_FRAME;
     this.freedCount = 0;
+  }
+
+  /** Frees at once what was taken out of use: no hardware has ever reached it. */
+  releaseFreed(): void {
+    const head = this.freedHead;
+    this.freedHead = NO_FRAME;
+    this.freedTail = NO_FRAME;
+    this.freedCount = 0;
+    this.memory.releaseList(head);
   }
 
   /** The table that an item points to. */

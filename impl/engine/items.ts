@@ -1,6 +1,6 @@
 /** Storing items in the order that keeps every state in between harmless. */
 import { cleanMarkWord, itemWords, markedClean, tableItemHigh, tableItemLow } from "../stamp/format.js";
-import { installItem, prepareWord, storeWord } from "../stamp/variant.js";
+import { installItem, prepareWord, storePair, storeWord } from "../stamp/variant.js";
 import type { Domain } from "./domain.js";
 
 export const itemBytes = itemWords * 4;
@@ -9,6 +9,19 @@ export const itemBytes = itemWords * 4;
 export function storeItem(domain: Domain, words: Int32Array, item: number, low: number, high: number): void {
   if (itemWords === 2) prepareWord(domain, words, (item + 1) | 0, high);
   storeWord(domain, words, item, low);
+}
+
+/** Present → present: one store, of one word where the other stays as it is, else of both. */
+export function replaceItem(
+  domain: Domain,
+  words: Int32Array,
+  item: number,
+  low: number,
+  high: number,
+): void {
+  if (itemWords !== 2 || words[item + 1] === high) storeWord(domain, words, item, low);
+  else if (words[item] === low) storeWord(domain, words, item + 1, high);
+  else storePair(domain, words, item, low, high);
 }
 
 /** Present → empty: the word with the valid bit goes first. */

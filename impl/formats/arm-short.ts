@@ -85,6 +85,7 @@ export const dirtyFlag = 0;
 export const growsTop = false;
 export const incoherent: boolean = true;
 export const cleanMarkWord: Format["cleanMarkWord"] = 0;
+export const accessedLow = 0;
 export const features: FormatFeatures = {
   topLevelDefault: 1,
   widthNamesTop: true,
@@ -213,6 +214,32 @@ export function leafHigh(
   _attributes: number,
 ): number {
   return 0;
+}
+
+/** As bits of a section again, whatever kind of leaf they stand in. */
+export function attributesLowOf(low: number, level: number, flags: number): number {
+  const fields = level === 1 ? sectionAttributes(low) : pageAttributes(low);
+  const world = (flags & NON_SECURE) !== 0 ? NS : 0;
+  const kind = (flags & MEDIATEK) !== 0 ? AS_MEDIATEK : 0;
+  // Without permissions their bits may hold address.
+  const permissions = (flags & NO_PERMISSIONS) !== 0 ? AP0 | AP1 | AP2 | XN : 0;
+  return (fields & ~permissions) | world | kind;
+}
+
+export function attributesHighOf(_high: number, _encryptionHigh: number): number {
+  return 0;
+}
+
+/** A supersection's bits 8:5 are address. */
+function sectionAttributes(low: number): number {
+  return low & (B | C | XN | AP0 | AP1 | (7 * TEX0) | AP2 | S | NG);
+}
+
+function pageAttributes(low: number): number {
+  const isSmall = (low & SMALL) !== 0;
+  const shifted = (low & (isSmall ? SMALL_FIELDS : LARGE_FIELDS)) << PAGE_SHIFT;
+  const executeNever = (low & (isSmall ? SMALL_XN : LARGE_XN)) !== 0 ? XN : 0;
+  return (low & (B | C)) | shifted | (isSmall ? 0 : low & (7 * TEX0)) | executeNever;
 }
 
 /** Domain 0, no PXN. */

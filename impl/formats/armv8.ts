@@ -89,6 +89,7 @@ export const dirtyFlag = 4;
 export const growsTop = false;
 export const incoherent: boolean = true;
 export const cleanMarkWord: Format["cleanMarkWord"] = 1;
+export const accessedLow = 0;
 
 /** The domain's `flags`; bit 2 is `dirtyFlag`. */
 const STAGE1_NON_SECURE = 1;
@@ -240,6 +241,16 @@ export function leafHigh(
 ): number {
   const high = (paHigh & ADDRESS_HIGH) | attributes;
   return contiguousLg2 === 0 ? high : high | CONTIGUOUS_HIGH;
+}
+
+/** Bits 15:12 of a 64 KiB granule and 9:8 of LPA2 are address. */
+export function attributesLowOf(low: number, _level: number, _flags: number): number {
+  const spilled = lpa2 ? 0x300 : 0;
+  return low & 0xfff & ~(TABLE_OR_PAGE | spilled);
+}
+
+export function attributesHighOf(high: number, _encryptionHigh: number): number {
+  return high & ~(ADDRESS_HIGH | CONTIGUOUS_HIGH);
 }
 
 /** The hierarchical permissions stay clear: the leaves decide. */

@@ -48,6 +48,7 @@ export const dirtyFlag = 0;
 export const growsTop = false;
 export const incoherent: boolean = false;
 export const cleanMarkWord: Format["cleanMarkWord"] = 0;
+export const accessedLow = 0;
 export const features: FormatFeatures = {
   topLevelDefault: 1,
   widthNamesTop: true,
@@ -142,6 +143,14 @@ export function leafHigh(
   attributes: number,
 ): number {
   return (paHigh >>> 4) | attributes;
+}
+
+export function attributesLowOf(low: number, _level: number, _flags: number): number {
+  return low & ~ADDRESS_LOW;
+}
+
+export function attributesHighOf(high: number, _encryptionHigh: number): number {
+  return high & ~ADDRESS_HIGH;
 }
 
 /** A pointer has nothing beside the address: no sub-pages either. */

@@ -103,6 +103,12 @@ export interface Format {
   /** The words of a leaf's (first) item. */
   leafLow(paLow: number, paHigh: number, level: number, contiguousLg2: number, attributes: number): number;
   leafHigh(paLow: number, paHigh: number, level: number, contiguousLg2: number, attributes: number): number;
+  /**
+   * What a leaf's words say beside address, size and level: given to `leafLow` and `leafHigh`, they make a leaf of
+   * another size that is the same in everything else, accessed and dirty state included.
+   */
+  attributesLowOf(low: number, level: number, flags: number): number;
+  attributesHighOf(high: number, encryptionHigh: number): number;
   /** What a domain's options contribute to every table item; computed once per domain. */
   tableAttributesLow(flags: number): number;
   tableAttributesHigh(flags: number, encryptionHigh: number): number;
@@ -110,6 +116,11 @@ export interface Format {
   tableItemLow(addressLow: number, addressHigh: number, level: number, attributes: number): number;
   tableItemHigh(addressLow: number, addressHigh: number, attributes: number): number;
 
+  /**
+   * The bits of `attributesLowOf` in which hardware notes that a leaf was used, and nothing else; 0 where there are
+   * none, or where their absence is a fault.
+   */
+  readonly accessedLow: number;
   /** Dirty state stands in the low word; whether hardware keeps it may be said in the high one. */
   isDirty(low: number, high: number): boolean;
   /** The low word as a device's write leaves it. */

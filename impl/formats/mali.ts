@@ -56,6 +56,7 @@ export const dirtyFlag = 0;
 export const growsTop = false;
 export const incoherent: boolean = true;
 export const cleanMarkWord: Format["cleanMarkWord"] = 1;
+export const accessedLow = 0;
 export const features: FormatFeatures = {
   topLevelDefault: 3,
   widthNamesTop: true,
@@ -153,6 +154,14 @@ export function leafHigh(
   attributes: number,
 ): number {
   return paHigh | attributes;
+}
+
+export function attributesLowOf(low: number, _level: number, _flags: number): number {
+  return low & ~ADDRESS_LOW;
+}
+
+export function attributesHighOf(high: number, _encryptionHigh: number): number {
+  return high & ~ADDRESS_HIGH;
 }
 
 export function tableAttributesLow(_flags: number): number {

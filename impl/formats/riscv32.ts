@@ -54,6 +54,7 @@ export const dirtyFlag = 0;
 export const growsTop = false;
 export const incoherent: boolean = false;
 export const cleanMarkWord: Format["cleanMarkWord"] = 0;
+export const accessedLow = 64;
 export const features: FormatFeatures = {
   topLevelDefault: 1,
   widthNamesTop: true,
@@ -150,6 +151,14 @@ export function leafHigh(
   _contiguousLg2: number,
   _attributes: number,
 ): number {
+  return 0;
+}
+
+export function attributesLowOf(low: number, _level: number, _flags: number): number {
+  return low & ~PPN;
+}
+
+export function attributesHighOf(_high: number, _encryptionHigh: number): number {
   return 0;
 }
 

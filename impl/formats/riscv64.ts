@@ -67,6 +67,7 @@ export const dirtyFlag = 0;
 export const growsTop = false;
 export const incoherent: boolean = false;
 export const cleanMarkWord: Format["cleanMarkWord"] = 0;
+export const accessedLow = 64;
 export const features: FormatFeatures = {
   topLevelDefault: 3,
   widthNamesTop: true,
@@ -170,6 +171,14 @@ export function leafHigh(
 ): number {
   const high = (paHigh >>> 2) | attributes;
   return contiguousLg2 === 0 ? high : high | N_HIGH;
+}
+
+export function attributesLowOf(low: number, _level: number, _flags: number): number {
+  return low & ~PPN_LOW;
+}
+
+export function attributesHighOf(high: number, _encryptionHigh: number): number {
+  return high & ~(PPN_HIGH | N_HIGH);
 }
 
 export function tableAttributesLow(_flags: number): number {

@@ -54,6 +54,7 @@ export const dirtyFlag = 0;
 export const growsTop = false;
 export const incoherent: boolean = true;
 export const cleanMarkWord: Format["cleanMarkWord"] = 0;
+export const accessedLow = 32;
 export const features: FormatFeatures = {
   topLevelDefault: 3,
   widthNamesTop: false,
@@ -148,6 +149,14 @@ export function leafHigh(
   attributes: number,
 ): number {
   return paHigh | attributes;
+}
+
+export function attributesLowOf(low: number, level: number, _flags: number): number {
+  return low & ~(level === 0 ? ADDRESS_LOW : ADDRESS_LOW | PS);
+}
+
+export function attributesHighOf(high: number, encryptionHigh: number): number {
+  return high & (~ADDRESS_HIGH | encryptionHigh);
 }
 
 export function tableAttributesLow(_flags: number): number {

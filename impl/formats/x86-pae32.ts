@@ -54,6 +54,7 @@ export const dirtyFlag = 0;
 export const growsTop = false;
 export const incoherent: boolean = false;
 export const cleanMarkWord: Format["cleanMarkWord"] = 0;
+export const accessedLow = 32;
 export const features: FormatFeatures = {
   topLevelDefault: 2,
   widthNamesTop: false,
@@ -148,6 +149,14 @@ export function leafHigh(
   _attributes: number,
 ): number {
   return paHigh;
+}
+
+export function attributesLowOf(low: number, level: number, _flags: number): number {
+  return low & ~(level === 0 ? ADDRESS_LOW : ADDRESS_LOW | PS);
+}
+
+export function attributesHighOf(high: number, _encryptionHigh: number): number {
+  return high & ~ADDRESS_HIGH;
 }
 
 export function tableAttributesLow(_flags: number): number {

@@ -157,6 +157,17 @@ export class LiveTables {
     return holdsLeaf;
   }
 
+  /** Whether a table of a level, or one below it, holds a leaf. */
+  holdsLeaf(word: number, level: number): boolean {
+    const end = word + (1 << (this.tableBitsLg2 + this.itemWordsLg2));
+    for (let item = word; item < end; item += 1 << this.itemWordsLg2) {
+      const kind = this.kindOf(level, this.words[item], this.highOf(item));
+      if (kind === ItemKind.leaf) return true;
+      if (kind === ItemKind.table && level > 0 && this.holdsLeaf(this.target, level - 1)) return true;
+    }
+    return false;
+  }
+
   /** The high word of an item; 0 for items of one word. */
   highOf(item: number): number {
     return this.itemWordsLg2 === 1 ? this.words[item + 1] : 0;

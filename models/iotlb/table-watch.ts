@@ -11,6 +11,7 @@
 
 import { type LineBytes, WrittenBack } from "../coherency/written-back.js";
 import type { Configuration } from "../configuration.js";
+import { highMask, lowMask } from "../walkers/words.js";
 import { type BreakRule, breakRuleOf } from "./break-rule.js";
 import { DeviceCache, type InvalidationLanguage, type StaleStep } from "./device-cache.js";
 import { type Between, ItemSteps } from "./item-steps.js";
@@ -32,7 +33,7 @@ export interface WatchOptions {
   readonly languages?: readonly InvalidationLanguage[] | undefined;
   /** The device remembers misses as well. Default false. */
   readonly cachesNotPresent?: boolean | undefined;
-  /** The bit of a table item's word that says "written back", which the walker ignores; 0 for none. */
+  /** The bits of an item's word that the walker ignores, such as one that says "written back"; 0 for none. */
   readonly markLow?: number | undefined;
   readonly markHigh?: number | undefined;
   /** What is written back together, for a walker that does not snoop; default 4, the strictest. */
@@ -157,7 +158,7 @@ export class TableWatch {
 
   /** A store must reach memory unless the mark is all that it changed. */
   #noteStore(word: number, item: number, difference: number, mark: number): void {
-    if (this.#writtenBack === undefined || (mark !== 0 && difference === mark)) return;
+    if (this.#writtenBack === undefined || (mark !== 0 && (difference & ~mark) === 0)) return;
     this.#writtenBack.stored(word);
     this.#storedItems.push(item);
   }
@@ -180,12 +181,14 @@ export class TableWatch {
     }
     if (this.#rule !== undefined)
       this.#judgeMake(this.#rule, place, oldKind, kind, oldLow ^ low, oldHigh ^ high);
+    let appears = kind === ItemKind.leaf;
     if (kind === ItemKind.table) {
       const table = this.#linked(place, low, high);
       if (oldKind === ItemKind.leaf && table >= 0) this.#steps.inherit(table, level, oldLow, oldHigh);
+      // A table that nothing is in translates as the miss did that a device may remember.
+      appears = this.#remembersMisses && table >= 0 && tables.holdsLeaf(table, level - 1);
     }
-    // A table that nothing is in translates as the miss did that a device may remember.
-    if (this.#remembersMisses && oldKind === ItemKind.empty && kind === ItemKind.leaf) {
+    if (this.#remembersMisses && oldKind === ItemKind.empty && appears) {
       this.cache.appeared(place.vaLow, place.vaHigh, level, tables.itemLg2(level));
     }
   }
@@ -255,6 +258,7 @@ export class TableWatch {
     if (kind === ItemKind.empty) return;
     if (oldKind !== ItemKind.empty) {
       if (((differLow & ~rule.freeLow) | (differHigh & ~rule.freeHigh)) === 0) return;
+      if (rule.sizeMayChange === true && this.#translatesAlike(place, oldKind, kind)) return;
       const sentence = `a live item of level ${place.level} became another live one: it must be broken first`;
       this.#report("I12", place.vaLow, place.vaHigh, sentence);
       return;
@@ -269,11 +273,24 @@ export class TableWatch {
     this.#report("I12", place.vaLow, place.vaHigh, sentence);
   }
 
+  /** Whether one live item leads where the other did. Of a table, each item is judged for itself. */
+  #translatesAlike(place: Place, oldKind: ItemKindCode, kind: ItemKindCode): boolean {
+    if (oldKind !== ItemKind.leaf || kind !== ItemKind.leaf) return kind !== ItemKind.illegal;
+    const { walker } = this.#tables;
+    const old = this.#old;
+    const [mask, oldMask] = [walker.sizeLg2, old.sizeLg2].map((lg2) => [lowMask(lg2), highMask(lg2)]);
+    const low = (walker.oaLow & ~mask[0]) | (place.vaLow & mask[0]);
+    const high = (walker.oaHigh & ~mask[1]) | (place.vaHigh & mask[1]);
+    const oldLow = (old.oaLow & ~oldMask[0]) | (place.vaLow & oldMask[0]);
+    const oldHigh = (old.oaHigh & ~oldMask[1]) | (place.vaHigh & oldMask[1]);
+    return low === oldLow && high === oldHigh && old.rights === rightsOf(this.#tables);
+  }
+
   #judge(state: Between): void {
     const verdict = this.#steps.verdict(state);
     if (verdict === "same") return;
     const isEmpty = this.#tables.kindOf(state.level, state.low, state.high) === ItemKind.empty;
-    if (isEmpty && this.#rule !== undefined) return;
+    if (isEmpty && this.#rule !== undefined && this.#rule.sizeMayChange !== true) return;
     const wrong = isEmpty
       ? "was a hole between two stores"
       : "had a third translation between two stores, neither the old nor the new";

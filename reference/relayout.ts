@@ -1,0 +1,214 @@
+/**
+ * What is mapped stays mapped, in entries of other sizes: cutting, fragmenting and merging. The rule for where
+ * entries begin and end is that of a map: the largest size that divides both addresses and fits.
+ */
+import type { Configuration } from "../models/configuration.js";
+import type { Code, Operation, Outcome, Range } from "../models/operations.js";
+import { factsOf } from "./formats.js";
+import { collectAtOnce } from "./gathering.js";
+import { levelOfSize, tableSpanLg2 } from "./geometry.js";
+import { endOf, type Leaves, type Run } from "./leaves.js";
+import { rangeCode } from "./refusals.js";
+import { type Tables, tableKey } from "./tables.js";
+
+const BYTES = Array.from({ length: 65 }, (_, lg2) => 1n << BigInt(lg2));
+
+/** What a reference has, to be changed in place. */
+export interface Mapped {
+  readonly configuration: Configuration;
+  readonly leaves: Leaves;
+  readonly tables: Tables;
+  /** First addresses of the entries whose dirty state is not that of fresh ones. */
+  readonly changed: Set<bigint>;
+  /** The page sizes that the domain offers, smallest first. */
+  readonly sizesLg2: readonly number[];
+  /** False: there is no memory for one more table. */
+  allocate(): boolean;
+}
+
+/** Which entries, as ranges, became others. */
+interface Changed {
+  readonly code: Code;
+  readonly ranges: Range[];
+}
+
+type Relayout = Extract<Operation, { op: "cut" | "resize" | "trim" }>;
+
+/** Does the operation, and says what an implementation must answer. */
+export function relayout(mapped: Mapped, operation: Relayout): Outcome {
+  const { configuration } = mapped;
+  const length = operation.op === "cut" ? 1n : operation.length;
+  const range = rangeCode(configuration, operation.iova, length);
+  if (operation.op === "trim") {
+    if (range !== "OK") return { op: "trim", code: range, freedTables: 0, invalidated: [] };
+    const { freedTables, spans } = trim(mapped, operation.iova, operation.iova + length);
+    return { op: "trim", code: "OK", freedTables, invalidated: collectAtOnce(configuration, spans) };
+  }
+  const sizesLg2 = operation.op === "resize" ? sizesUpTo(mapped, operation.largestLg2) : mapped.sizesLg2;
+  const isFitting = sizesLg2.length > 0 || range === "ZERO_LENGTH" || range === "WRAPS";
+  const refusal = isFitting ? range : "MISALIGNED";
+  if (refusal !== "OK") return { op: operation.op, code: refusal, missed: [], invalidated: [] };
+  const { code, ranges } =
+    operation.op === "cut"
+      ? cut(mapped, [operation.iova])
+      : resize(mapped, operation.iova, operation.iova + length, sizesLg2);
+  // Entries are broken and forgotten one by one, or replaced and then forgotten together.
+  const isBroken = factsOf(configuration).breakBeforeMake && configuration.toleratesSizeChange !== true;
+  // Where misses are remembered, that of the moment must be forgotten as well.
+  const times = configuration.cachesNotPresent === true ? [0, 1] : [0];
+  const broken = ranges.flatMap((entry) => times.map(() => entry));
+  const invalidated = isBroken ? broken : collectAtOnce(configuration, ranges);
+  return { op: operation.op, code, missed: isBroken ? ranges : [], invalidated };
+}
+
+const sizesUpTo = ({ sizesLg2 }: Mapped, largestLg2: number) => sizesLg2.filter((lg2) => lg2 <= largestLg2);
+
+/** Makes the addresses first ones of entries. Gives the ranges of the entries that they were inside of. */
+function cut(mapped: Mapped, iovas: readonly bigint[]): Changed {
+  const wanted: { entry: Run; parts: Run[] }[] = [];
+  const entries = new Map(iovas.flatMap((iova) => entryAround(mapped, iova)).map((run) => [run.iova, run]));
+  for (const entry of entries.values()) {
+    const cuts = iovas.filter((iova) => iova > entry.iova && iova < endOf(entry));
+    const parts = layout(mapped, entry, cuts, mapped.sizesLg2);
+    if (parts === undefined) return { code: "MISALIGNED", ranges: [] };
+    wanted.push({ entry, parts });
+  }
+  return fragment(mapped, wanted);
+}
+
+/** The entry inside of which the address lies, not as its first. */
+function entryAround({ leaves }: Mapped, iova: bigint): Run[] {
+  const entry = leaves.at(iova);
+  return entry === undefined || entry.iova === iova ? [] : [entry];
+}
+
+/** Replaces entries by their parts, or, without memory for all of their tables, does nothing. */
+function fragment(mapped: Mapped, wanted: readonly { entry: Run; parts: Run[] }[]): Changed {
+  const { configuration, tables, leaves, changed } = mapped;
+  const added = new Map<bigint, { level: number; iova: bigint }>();
+  for (const { entry, parts } of wanted) {
+    for (const { iova, sizeLg2 } of parts) {
+      const top = levelOfSize(configuration, entry.sizeLg2);
+      for (let level = levelOfSize(configuration, sizeLg2); level < top; level++) {
+        added.set(tableKey(level, iova >> BigInt(tableSpanLg2(configuration, level))), { level, iova });
+      }
+    }
+  }
+  for (const _ of added) if (!mapped.allocate()) return { code: "OUT_OF_MEMORY", ranges: [] };
+  for (const { level, iova } of added.values()) tables.add(level, iova);
+  for (const { entry, parts } of wanted) {
+    const isChanged = changed.delete(entry.iova);
+    leaves.remove(entry.iova, 1n);
+    for (const part of parts) {
+      leaves.add(part);
+      if (isChanged) changed.add(part.iova);
+    }
+  }
+  return { code: "OK", ranges: wanted.map(({ entry }): Range => [entry.iova, endOf(entry) - 1n]) };
+}
+
+/** The entries that a map would make of a run, with some places at which one must begin; undefined: none can. */
+function layout(
+  { configuration }: Mapped,
+  run: Run,
+  cuts: readonly bigint[],
+  sizesLg2: readonly number[],
+): Run[] | undefined {
+  const { farSizeLg2 } = factsOf(configuration);
+  const parts: Run[] = [];
+  const ends = [...cuts, endOf(run)];
+  for (let iova = run.iova; iova < endOf(run); ) {
+    const pa = run.pa + iova - run.iova;
+    const end = ends.find((candidate) => candidate > iova) ?? iova;
+    const isFar = farSizeLg2 !== undefined && pa >= BYTES[32];
+    const fits = (lg2: number) =>
+      (iova | pa) % BYTES[lg2] === 0n && BYTES[lg2] <= end - iova && (!isFar || lg2 === farSizeLg2);
+    const sizeLg2 = sizesLg2.filter(fits).pop();
+    if (sizeLg2 === undefined) return undefined;
+    parts.push({ iova, count: 1n, sizeLg2, pa, prot: run.prot });
+    iova += BYTES[sizeLg2];
+  }
+  return parts;
+}
+
+/**
+ * Fragments the entries that touch `[iova, end)` and are larger than the largest of these sizes, then makes larger
+ * ones of those inside. Gives what was fragmented and what was merged.
+ */
+function resize(mapped: Mapped, iova: bigint, end: bigint, sizesLg2: readonly number[]): Changed {
+  const largest = BYTES[sizesLg2[sizesLg2.length - 1]];
+  const wanted: { entry: Run; parts: Run[] }[] = [];
+  for (const entry of mapped.leaves.within(iova, end)) {
+    const parts = BYTES[entry.sizeLg2] > largest ? layout(mapped, entry, [], sizesLg2) : undefined;
+    // Output addresses that need one size keep it.
+    if (parts !== undefined) wanted.push({ entry, parts });
+  }
+  const { code, ranges } = fragment(mapped, wanted);
+  if (code !== "OK") return { code, ranges };
+  const isInside = (leaf: Run) => leaf.iova >= iova && endOf(leaf) <= end && BYTES[leaf.sizeLg2] <= largest;
+  const inside = mapped.leaves.within(iova, end).filter(isInside);
+  for (const run of alikes(mapped, inside)) ranges.push(...merge(mapped, run, sizesLg2));
+  return { code, ranges };
+}
+
+/** Neighbours that lead to neighbours, permit the same and are equally dirty, as one run each of a byte's size. */
+function alikes({ changed }: Mapped, leaves: readonly Run[]): Run[] {
+  const runs: Run[] = [];
+  let before: Run | undefined;
+  for (const leaf of leaves) {
+    const bytes = BYTES[leaf.sizeLg2];
+    const run = runs[runs.length - 1];
+    const goesOn =
+      before !== undefined &&
+      endOf(before) === leaf.iova &&
+      before.pa + BYTES[before.sizeLg2] === leaf.pa &&
+      before.prot === leaf.prot &&
+      changed.has(before.iova) === changed.has(leaf.iova);
+    if (goesOn) runs[runs.length - 1] = { ...run, count: run.count + bytes };
+    else runs.push({ ...leaf, sizeLg2: 0, count: bytes });
+    before = leaf;
+  }
+  return runs;
+}
+
+/** Makes the entries of a run as large as can be; gives those that are new. */
+function merge(mapped: Mapped, run: Run, sizesLg2: readonly number[]): Range[] {
+  const { configuration, leaves, tables, changed } = mapped;
+  const isReached = (lg2: number) => levelOfSize(configuration, lg2) <= tables.topLevel;
+  const merged: Range[] = [];
+  for (const part of layout(mapped, run, [], sizesLg2.filter(isReached)) ?? []) {
+    const pieces = leaves.within(part.iova, endOf(part));
+    if (pieces.length === 1) continue;
+    const isChanged = changed.has(part.iova);
+    for (const piece of pieces) {
+      leaves.remove(piece.iova, 1n);
+      changed.delete(piece.iova);
+    }
+    leaves.add(part);
+    if (isChanged) changed.add(part.iova);
+    tables.removeWithin(levelOfSize(configuration, part.sizeLg2), part.iova, endOf(part));
+    merged.push([part.iova, endOf(part) - 1n]);
+  }
+  return merged;
+}
+
+/** Removes every table inside `[iova, end)` below which nothing is mapped; gives the spans of the highest, in order. */
+function trim({ configuration, leaves, tables }: Mapped, iova: bigint, end: bigint) {
+  const isEmpty = (first: bigint, lg2: number) => {
+    const next = leaves.atOrAfter(first);
+    return next === undefined || next.iova >= first + BYTES[lg2];
+  };
+  let freedTables = 0;
+  let spans: Range[] = [];
+  for (let level = 0; level < tables.topLevel; level++) {
+    const lg2 = tableSpanLg2(configuration, level);
+    for (const first of tables.within(level, iova, end)) {
+      if (!isEmpty(first, lg2)) continue;
+      tables.remove(level, first);
+      freedTables++;
+      spans = spans.filter(([start]) => start < first || start >= first + BYTES[lg2]);
+      spans.push([first, first + BYTES[lg2] - 1n]);
+    }
+  }
+  return { freedTables, spans: spans.sort(([one], [other]) => (one < other ? -1 : 1)) };
+}
