@@ -15,7 +15,9 @@ const tableBase = 0x10_0000n;
 const vtd = configurationOf("vtd-second-stage", { vaWidthLg2: 39, oaWidthLg2: 48, topLevel: 2, tableBase });
 const incoherent: Configuration = { ...vtd, incoherent: true };
 const RW = 3n;
+const PS = 0x80n;
 const KIB4 = 0x1000n;
+const MIB2 = 0x20_0000n;
 const LEAF = 0x12_0000_7000n | RW;
 
 function domainIn(memory: TableMemory): Domain {
@@ -108,6 +110,31 @@ test("the watch: both words must be written back", (t) => {
   t.is(store().clean(2, 0, 8).end(), undefined);
   t.is(store().clean(2, 0, 4).end()?.invariant, "I13");
   t.is(store().clean(2, 4, 4).end()?.invariant, "I13");
+});
+
+/** Frame 2 full of leaves from 2 MiB on, but for the last, which is what an operation changes before it merges them. */
+function almostUniform(): WatchedTables {
+  const tables = tree();
+  for (let index = 0; index < 511; index++) tables.pair(2, index, MIB2 + BigInt(index) * KIB4 + RW);
+  tables
+    .pair(2, 511, 0x5000n | 1n)
+    .invalidate(0n, MIB2 - 1n)
+    .end();
+  return tables.pair(2, 511, MIB2 + 511n * KIB4 + RW).word(2, 511, 1, 1 << 20);
+}
+
+test("the watch: a table's last leaf changes, and a leaf takes the table's place", (t) => {
+  const tables = almostUniform()
+    .pair(1, 0, MIB2 | PS | RW)
+    .invalidate(0n, MIB2 - 1n);
+  t.is(tables.end(), undefined);
+});
+
+test("the watch: what its last leaf was in between is a third translation if another leaf takes the table's place", (t) => {
+  const tables = almostUniform()
+    .pair(1, 0, (2n * MIB2) | PS | RW)
+    .invalidate(0n, MIB2 - 1n);
+  t.is(tables.end()?.invariant, "I12");
 });
 
 /** An observer of nothing but stores of both words. */

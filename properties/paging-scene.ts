@@ -25,7 +25,7 @@ export interface SceneOptions {
   readonly compat?: boolean;
   /** VT-d: the fewest levels that a unit walks. */
   readonly minLevels?: number;
-  readonly clean?: (address: bigint, lengthBytes: number) => void;
+  readonly clean?: ((address: bigint, lengthBytes: number) => void) | undefined;
   readonly capacityBytes?: number;
 }
 
@@ -62,6 +62,7 @@ export class PagingScene {
   /** Orders that may be asked for. */
   readonly orders: readonly number[];
   readonly pages: number;
+  readonly physical: WindowMemory;
   readonly walker: Walker;
   /** Frames in the order in which they left the tree. */
   readonly queued: number[] = [];
@@ -95,7 +96,8 @@ export class PagingScene {
       tableBase: this.memory.base,
       tiny: tiny ? { tableBitsLg2: 2, contiguousLg2: 0 } : undefined,
     });
-    this.walker = createWalker(this.configuration, new WindowMemory(this.memory.words, this.memory.base));
+    this.physical = new WindowMemory(this.memory.words, this.memory.base);
+    this.walker = createWalker(this.configuration, this.physical);
   }
 
   /** A CPU's queue that keeps what it is given until `release`. */

@@ -12,6 +12,14 @@ export interface Between extends Place {
   readonly high: number;
 }
 
+/** A leaf of a level, and the first word of the table whose place it took. */
+interface Merged {
+  readonly table: number;
+  readonly level: number;
+  readonly low: number;
+  readonly high: number;
+}
+
 /** Two translations differ: `wider` where the address is the same and only the permissions grew. */
 export type Verdict = "same" | "other" | "wider";
 
@@ -34,6 +42,8 @@ export class ItemSteps {
   /** The level of those words: the item's own, or that of the leaf that its table took the place of. */
   #firstLevel = new Uint8Array(ITEMS_AT_FIRST);
   readonly #between: Between[] = [];
+  /** The leaves that took a table's place, for what the table's items are in the end. */
+  readonly #merged: Merged[] = [];
   readonly #a = new Meaning();
   readonly #b = new Meaning();
   #now = 0;
@@ -45,6 +55,7 @@ export class ItemSteps {
   begin(): void {
     this.#now++;
     this.#between.length = 0;
+    this.#merged.length = 0;
   }
 
   /** An item leaves a state in which it translated as these words do; a table without leaves counts as nothing. */
@@ -63,6 +74,17 @@ export class ItemSteps {
     for (let index = 0; index < 1 << this.#tables.tableBitsLg2; index++) {
       this.#begins(first + index, level, low, high);
     }
+  }
+
+  /** A leaf of a level took a table's place at once: from now on each of its items translates as the leaf does. */
+  merged(table: number, level: number, low: number, high: number): void {
+    this.#merged.push({ table, level, low, high });
+  }
+
+  #mergedAt(item: number): Merged | undefined {
+    const { tableBitsLg2, itemWordsLg2 } = this.#tables;
+    const words = 1 << (tableBitsLg2 + itemWordsLg2);
+    return this.#merged.find(({ table }) => item >= table && item < table + words);
   }
 
   #begins(index: number, level: number, low: number, high: number): void {
@@ -93,9 +115,10 @@ export class ItemSteps {
     const before = this.#compare(state, firstLevel, this.#firstLow[index], this.#firstHigh[index]);
     if (before === "same") return "same";
     const isReached = tables.levelAt(state.item) === state.level;
-    const finalLow = isReached ? tables.words[state.item] : 0;
-    const finalHigh = isReached ? tables.highOf(state.item) : 0;
-    const after = this.#compare(state, state.level, finalLow, finalHigh);
+    const leaf = isReached ? undefined : this.#mergedAt(state.item);
+    const finalLow = isReached ? tables.words[state.item] : (leaf?.low ?? 0);
+    const finalHigh = isReached ? tables.highOf(state.item) : (leaf?.high ?? 0);
+    const after = this.#compare(state, leaf?.level ?? state.level, finalLow, finalHigh);
     if (after === "same") return "same";
     return before === "wider" && after === "wider" ? "wider" : "other";
   }

@@ -175,6 +175,7 @@ export class TableWatch {
       const target = kind === ItemKind.table ? tables.target : -1;
       if (target === this.#old.target) return;
       this.#unlinked(item, place, oldLow, oldHigh);
+      if (kind === ItemKind.leaf) this.#steps.merged(this.#old.target, level, low, high);
     } else {
       if (oldKind === ItemKind.leaf) this.#leafGone(place, kind);
       this.#steps.leaves(item, place, oldLow, oldHigh);
