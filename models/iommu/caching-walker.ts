@@ -154,13 +154,14 @@ export class CachingWalker {
       kind === Pointer
         ? pointerStep(tables, page, level, before & rules.pointerRights(rawLow, rawHigh))
         : leafStep(tables, page, level, before);
-    if (step.kind === "miss" || !mode.leavesTraces) return step;
+    if (step.kind === "miss") return step;
     const marks = this.#marksFor(tables, step, needed);
     if ((rawLow & marks) === marks) return step;
     if (under !== undefined) {
       const written = this.#placeOf(tables, table + 8 * indexOf(page, level), Rights.write, mode);
       if (typeof written !== "number") return written;
     }
+    if (!mode.leavesTraces) return step;
     this.#memory.write32(place, rawLow | marks);
     return step.kind === "leaf" ? { ...step, dirty: ((rawLow | marks) & rules.dirty) !== 0 } : step;
   }

@@ -3,6 +3,8 @@ import { type CachingWalker, LOOK, type Tables } from "./caching-walker.js";
 import type { Disagreement } from "./hardware.js";
 import type { CachedStep, LeafStep, MissStep, TableStep } from "./translation-cache.js";
 
+const ITEM_BITS_LG2 = 9;
+
 /** Why the step, seen from the tables that hold for its tag now, is not true any more; undefined when it is. */
 export function staleness(walker: CachingWalker, tables: Tables, step: CachedStep): string | undefined {
   if (step.kind === "leaf") return staleLeaf(walker, tables, step, -1);
@@ -27,17 +29,23 @@ export function staleLeaf(
   const end = step.firstPage + 2 ** step.pagesLg2;
   for (let page = step.firstPage; page < end; ) {
     const now = walker.translate(tables, page, 0, LOOK);
-    const at = hex(page * 4096);
-    if (now.kind === "fault") return `${at} is cached and not mapped`;
+    if (now.kind === "fault") return `${hex(page * 4096)} is cached and not mapped`;
     const output = now.outputPage + (page - now.firstPage);
     const cached = step.outputPage + (page - step.firstPage);
     if (output !== cached)
-      return `${at} is cached as ${hex(cached * 4096)} and maps to ${hex(output * 4096)}`;
+      return `${hex(page * 4096)} is cached as ${hex(cached * 4096)} and maps to ${hex(output * 4096)}`;
     const rights = now.rights & rightsMask;
-    if (rights !== step.rights) return `${at} is cached with rights ${step.rights} and has ${rights}`;
-    page = now.firstPage + 2 ** now.pagesLg2;
+    if (rights !== step.rights)
+      return `${hex(page * 4096)} is cached with rights ${step.rights} and has ${rights}`;
+    page = endOfItem(now, page);
   }
   return undefined;
+}
+
+/** A page may stand in several items (AMD's size codes): each must say the same. */
+function endOfItem({ level, pagesLg2 }: LeafStep, page: number): number {
+  const pages = 2 ** Math.min(pagesLg2, ITEM_BITS_LG2 * level);
+  return (Math.floor(page / pages) + 1) * pages;
 }
 
 /** A stale entry of a device. */

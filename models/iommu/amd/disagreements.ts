@@ -40,8 +40,9 @@ export class AmdDisagreements {
       if (sentence !== undefined)
         found.push(ofDevice("guest entry", guest.device, guest.domain, guest.pasid, sentence));
     }
+    const inUse = this.#entriesInUse();
     for (const step of this.#cache.steps()) {
-      const sentence = staleness(this.#walker, this.#tablesNow(step), step);
+      const sentence = staleness(this.#walker, this.#tablesNow(step, inUse), step);
       if (sentence !== undefined) found.push(disagreementOf(step, sentence));
     }
     for (const leaf of this.#deviceTlbs.leaves()) {
@@ -101,11 +102,19 @@ export class AmdDisagreements {
     return typeof entry === "object" && entry.valid && entry.translationValid ? entry : undefined;
   }
 
-  /** The tables that the step's tag stands for: those of a device that is in the domain now, or else its own. */
-  #tablesNow(step: CachedStep): Tables {
+  #entriesInUse(): ReadonlyMap<number, DeviceEntry> {
+    const found = new Map<number, DeviceEntry>();
     for (const device of this.#caches.seen) {
       const entry = this.#entryNow(device);
-      if (entry?.domain !== step.domain) continue;
+      if (entry !== undefined) found.set(device, entry);
+    }
+    return found;
+  }
+
+  /** The tables that the step's tag stands for: those of a device that is in the domain now, or else its own. */
+  #tablesNow(step: CachedStep, inUse: ReadonlyMap<number, DeviceEntry>): Tables {
+    for (const [device, entry] of inUse) {
+      if (entry.domain !== step.domain) continue;
       const tables = this.#requests.tablesOf(device, entry, step.pasid, LOOK);
       if (typeof tables === "object" && tables.pasid === step.pasid) return tables;
     }
