@@ -11,6 +11,8 @@ const RECORD_BYTES = 16;
 /** Offsets inside a record. */
 const SOURCE = 8;
 const REASON = 12;
+/** Bit 95 of a record: it has a PASID, in bits 123:104. */
+const HAS_PASID = 1 << 31;
 /** Bits of the last word. */
 const IS_READ = 1 << 30;
 const IS_FULL = 1 << 31;
@@ -72,6 +74,8 @@ export interface IntelFault {
   readonly reason: number;
   readonly source: number;
   readonly isRead: boolean;
+  /** Undefined: the request had none. */
+  readonly pasid: number | undefined;
   /** Bits 63:12 of the record: the input address >> 12 of a DMA; bits 51:36 are the index of an interrupt. */
   readonly dfn: number;
 }
@@ -89,20 +93,20 @@ export function isDmaFault({ reason }: IntelFault): boolean {
 
 /** Two lines about a fault: who wanted what, and why it was refused. */
 export function describeFault(fault: IntelFault, unit: number, segment: number): readonly string[] {
-  const { reason, source, dfn } = fault;
+  const { reason, source, dfn, pasid } = fault;
   const device = deviceName({ segment, bus: source >>> 8, devfn: source & 0xff });
   const interrupt = INTERRUPT_REASONS[reason - FIRST_INTERRUPT_REASON];
   const text = interrupt ?? DMA_REASONS[reason] ?? SCALABLE_REASONS[reason] ?? "a reason of no name";
   const what =
     interrupt !== undefined
       ? `interrupt request ${device} index 0x${hex(Math.floor(dfn / 2 ** 36))}`
-      : `DMA ${fault.isRead ? "read" : "write"} ${device} address 0x${hex(dfn)}000`;
+      : `DMA ${fault.isRead ? "read" : "write"} ${device}${pasid === undefined ? "" : ` PASID 0x${hex(pasid)}`} address 0x${hex(dfn)}000`;
   return [what, `reason ${hex(reason, 2)}: ${text} (unit ${unit})`];
 }
 
 /**
  * Takes the faults out of the records, from the one that the hardware filled first. `compat`: as in a deployed driver
- * the index passes one record beyond the last before it goes round.
+ * the index passes one record beyond the last before it goes round, so that faults which went round are never read.
  */
 export function readFaultRecords(
   registers: RegisterAccess,
@@ -110,20 +114,34 @@ export function readFaultRecords(
   compat = false,
 ): FaultReport {
   const faults: IntelFault[] = [];
-  const last = compat ? faultRecordCount : faultRecordCount - 1;
-  let index = (registers.read32(FAULT_STATUS) >>> 8) & 0xff;
-  // What is recorded meanwhile, in records that were emptied here, is the next call's.
-  while (faults.length <= last) {
-    const record = faultRecords + index * RECORD_BYTES;
-    const word = registers.read32(record + REASON);
-    if ((word & IS_FULL) === 0) break;
-    const source = registers.read32(record + SOURCE) & 0xffff;
-    const dfn = Number(registers.read64(record) >> 12n);
-    faults.push({ reason: word & 0xff, source, isRead: (word & IS_READ) !== 0, dfn });
-    registers.write32(record + REASON, IS_FULL >>> 0);
-    index = index >= last ? 0 : index + 1;
+  const status = registers.read32(FAULT_STATUS);
+  const first = (status >>> 8) & 0xff;
+  const places = faultRecordCount + (compat ? 1 : 0);
+  const isPending = (status & Fault.pending) !== 0;
+  for (let step = 0; isPending && step < faultRecordCount; step++) {
+    const record = faultRecords + ((first + step) % places) * RECORD_BYTES;
+    const fault = faultIn(registers, record);
+    if (fault !== undefined) {
+      faults.push(fault);
+      registers.write32(record + REASON, IS_FULL >>> 0);
+    } else if (compat) break;
+    // Else: the index is that of the first fault since none was pending; what came while faults were read is elsewhere.
   }
   const overflowed = (registers.read32(FAULT_STATUS) & Fault.overflow) !== 0;
   if (overflowed) registers.write32(FAULT_STATUS, Fault.overflow);
   return { faults, overflowed };
+}
+
+/** The fault in a record, if there is one. */
+function faultIn(registers: RegisterAccess, record: number): IntelFault | undefined {
+  const word = registers.read32(record + REASON);
+  if ((word & IS_FULL) === 0) return undefined;
+  const middle = registers.read32(record + SOURCE);
+  return {
+    reason: word & 0xff,
+    source: middle & 0xffff,
+    isRead: (word & IS_READ) !== 0,
+    pasid: (middle & HAS_PASID) === 0 ? undefined : (word >>> 8) & 0xfffff,
+    dfn: Number(registers.read64(record) >> 12n),
+  };
 }

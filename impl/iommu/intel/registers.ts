@@ -26,9 +26,10 @@ export const Global = {
 /** What a command keeps as it is: everything in the status but what acts once. */
 const PERSISTENT = ~((1 << 30) | (1 << 29) | (1 << 27) | (1 << 24));
 
-/** Bits of the fault status register, cleared by writing 1. */
+/** Bits of the fault status register, cleared by writing 1; but `pending`, which is 1 while a record is full. */
 export const Fault = {
   overflow: 1 << 0,
+  pending: 1 << 1,
   queueError: 1 << 4,
   completionError: 1 << 5,
   timeout: 1 << 6,

@@ -33,7 +33,7 @@ export class ScalableUnit implements DeviceUnit {
   readonly #core: UnitCore;
   readonly #roots: ScalableRootTable;
   readonly #directoryLg2: number;
-  /** By the device's own requester id; its phantom functions and aliases use the same. */
+  /** By requester id; phantom functions and aliases use those of their device. */
   readonly #tables = new Map<number, PasidTables>();
 
   private constructor(core: UnitCore, roots: ScalableRootTable, directoryLg2: number) {
@@ -95,8 +95,8 @@ export class ScalableUnit implements DeviceUnit {
     const old = this.#tables.get(requesterId(device.id));
     if (old === undefined) return;
     for (const requester of requesterIds(device)) this.#roots.clear(requester);
+    for (const requester of requesterIds(device)) this.#tables.delete(requester);
     this.#forget(device, old);
-    this.#tables.delete(requesterId(device.id));
   }
 
   /**
@@ -156,7 +156,7 @@ export class ScalableUnit implements DeviceUnit {
     const way = {
       rootEntry: this.#roots.rootEntry(source >>> 8),
       context: this.#roots.read(source),
-      ...(tables === undefined ? {} : { pasid: tables.read(RID_PASID) }),
+      ...(tables === undefined ? {} : { pasid: tables.read(fault.pasid ?? RID_PASID) }),
     };
     return [
       ...lines,
@@ -180,9 +180,8 @@ export class ScalableUnit implements DeviceUnit {
       return status;
     }
     for (const requester of requesters) this.#roots.install(requester, tables, ats);
-    const own = requesterId(device.id);
-    const old = this.#tables.get(own);
-    this.#tables.set(own, tables);
+    const old = this.#tables.get(requesterId(device.id));
+    for (const requester of requesters) this.#tables.set(requester, tables);
     if (old !== undefined) this.#forget(device, old);
     else this.#forgetAbsence(requesters);
     return Status.OK;
