@@ -1,5 +1,6 @@
 /** The bars: what the benchmark's figures are held against. Ratios are of minima, the least disturbed figures. */
 import type { Step } from "./cases.js";
+import type { IommuFigures } from "./iommu.js";
 import { LOCKSTEP_BAR } from "./lockstep.js";
 import type { Figures } from "./measure.js";
 
@@ -33,6 +34,8 @@ export interface Results {
   /** Why there is no C. */
   readonly nativeMissing: string | undefined;
   readonly lockstepPerSecond: number | undefined;
+  /** Undefined where only one format was asked for. */
+  readonly iommu: IommuFigures | undefined;
 }
 
 export interface Bar {
@@ -59,7 +62,7 @@ export function ratio(of: Figures, over: Figures | undefined): number | undefine
   return over === undefined ? undefined : of.minNs / over.minNs;
 }
 
-export function barsOf({ rows, unit, lockstepPerSecond }: Results): readonly Bar[] {
+export function barsOf({ rows, unit, lockstepPerSecond, iommu }: Results): readonly Bar[] {
   const page = rows.filter((row) => row.step === "page");
   const runs = rows.filter((row) => row.step === "pages" || row.step === "large");
   const lookups = rows.filter((row) => row.step === "lookup");
@@ -74,6 +77,34 @@ export function barsOf({ rows, unit, lockstepPerSecond }: Results): readonly Bar
     ),
     atMost("bigint interface: × engine", 1.5, undefined, rows, (row) => ratio(row.bigint, row.engine)),
     lockstepBar(lockstepPerSecond),
+    ...iommuBars(iommu),
+  ];
+}
+
+function iommuBars(iommu: IommuFigures | undefined): readonly Bar[] {
+  const { layers = [], hardwareDomains = [] } = iommu ?? {};
+  return [
+    worstOf(
+      "IOMMU, 4 KiB: × superpages disabled",
+      1.5,
+      undefined,
+      layers.map((row) => ({ where: row.vendor, value: row.page / row.pageWithoutSuperpages })),
+    ),
+    worstOf(
+      "IOMMU, 2 MiB: × engine",
+      2,
+      undefined,
+      layers.map((row) => ({ where: row.vendor, value: row.large / row.largeOfEngine })),
+    ),
+    worstOf(
+      "IOMMU, the hardware domain's memory: seconds",
+      1,
+      undefined,
+      hardwareDomains.map((row) => ({
+        where: `${row.name}, ${row.vendor}`,
+        value: row.milliseconds / 1000,
+      })),
+    ),
   ];
 }
 
@@ -88,6 +119,15 @@ function atMost(
     const value = valueIn(row);
     return value === undefined ? [] : [{ where: `${row.subject}, ${row.label}`, value }];
   });
+  return worstOf(claim, limit, aim, values);
+}
+
+function worstOf(
+  claim: string,
+  limit: number,
+  aim: number | undefined,
+  values: { readonly where: string; readonly value: number }[],
+): Bar {
   values.sort((a, b) => b.value - a.value);
   const missed = values.filter(({ value }) => value > limit);
   const worst = values.at(0);

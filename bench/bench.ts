@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import type { Results, Row, Unit } from "./bars.js";
 import { type Step, SUBJECTS, type Subject, type Workload } from "./cases.js";
+import { measureIommu } from "./iommu.js";
 import { measureLockstep } from "./lockstep.js";
 import {
   aloneEffort,
@@ -90,6 +91,7 @@ async function measureSubjects(subjects: readonly Subject[], effort: Effort): Pr
       unit: unitOf(native),
       nativeMissing: native.missing,
       lockstepPerSecond: measureLockstep(3000),
+      iommu: subjects.length === SUBJECTS.length ? measureIommu(effort) : undefined,
     };
   } finally {
     native.close();

@@ -1,6 +1,7 @@
 /** The benchmark's figures for people (aligned plain text) and for machines (JSON). */
 import { arch, cpus } from "node:os";
 import { type Bar, barsOf, type Results, type Row, ratio, UNIT_EXPECTED, unitsOf } from "./bars.js";
+import type { IommuFigures } from "./iommu.js";
 import type { Figures } from "./measure.js";
 
 export function jsonReport(results: Results): string {
@@ -34,6 +35,7 @@ export function textReport(results: Results): string {
       "",
     );
   }
+  lines.push(...iommuLines(results.iommu));
   lines.push("Bars", ...table(["", "", "limit", "aim", "worst", ""], barsOf(results).map(barCells)));
   for (const bar of barsOf(results)) lines.push(...missedLines(bar));
   return lines.join("\n");
@@ -84,6 +86,29 @@ function unitLines({ unit, nativeMissing }: Results): string[] {
         ["256 pages", figures(unit.pages), expectation("pages")],
       ],
     ),
+  ];
+}
+
+function iommuLines(iommu: IommuFigures | undefined): readonly string[] {
+  if (iommu === undefined) return [];
+  const memory = iommu.hardwareDomains.map(
+    ({ name, vendor, ranges, calls, chunks, leaves, milliseconds }) => [
+      `${name}, ${vendor}`,
+      ...[ranges, calls, chunks, ...leaves].map(String),
+      milliseconds.toFixed(1),
+    ],
+  );
+  const pairs = iommu.layers.map((row) => [
+    row.vendor,
+    ...[row.page, row.pageWithoutSuperpages, row.merging, row.large, row.largeOfEngine].map(nanoseconds),
+  ]);
+  return [
+    "IOMMU: the hardware domain's memory",
+    ...table(["", "ranges", "calls", "chunks", "4 KiB", "2 MiB", "1 GiB", "ms"], memory),
+    "",
+    "IOMMU: pairs of map and unmap through a domain",
+    ...table(["", "4 KiB", "superpages off", "split and merge", "2 MiB", "engine, 2 MiB"], pairs),
+    "",
   ];
 }
 
