@@ -111,6 +111,8 @@ export interface IntelSceneOptions {
   readonly hardware?: VtdUnitOptions;
   readonly system?: Partial<IntelSystemOptions>;
   readonly memory?: TableMemory;
+  /** The unit itself, where the test has made it. */
+  readonly made?: VtdUnitDevice;
 }
 
 /** One unit in legacy mode, enabled. */
@@ -128,7 +130,7 @@ function intelSceneOf<Unit extends IntelUnit | ScalableUnit>(
   create: (options: IntelUnitOptions) => Unit | undefined,
 ): IntelScene<Unit> {
   const memory = options.memory ?? newMemory();
-  const hardware = new VtdUnitDevice(physicalMemory(memory), options.hardware);
+  const hardware = options.made ?? new VtdUnitDevice(physicalMemory(memory), options.hardware);
   const relax = processes(hardware);
   const unit = create({
     memory,
