@@ -16,7 +16,6 @@ import {
   newMemory,
   PAGE,
   physicalMemory,
-  processes,
   READ_WRITE,
   seen,
 } from "./iommu-scene.js";
