@@ -210,7 +210,7 @@ function congruent(differenceLow: number, differenceHigh: number, lg2: number): 
 }
 
 /** The table of a level on the way to a page, made where it is missing; NO_FRAME with `refusal` where it can't be. */
-function descend(domain: Domain, pageInLow: number, pageInHigh: number, level: number): number {
+export function descend(domain: Domain, pageInLow: number, pageInHigh: number, level: number): number {
   const { words, baseLow } = domain;
   let table = domain.rootWord;
   let at = domain.topLevel;
