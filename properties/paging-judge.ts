@@ -137,7 +137,7 @@ function mayBeUniform({ options }: PagingScene, { level, items }: ReachedTable):
   const { vendor, levels, minLevels = levels } = options;
   if (vendor === "amd") return level + 1 >= levels - 1;
   const isEmpty = items.every((item) => (item & 3n) === 0n);
-  return isEmpty && level + 1 >= minLevels - 1;
+  return level + 1 >= (isEmpty ? minLevels - 1 : minLevels);
 }
 
 /** The bits that each kind of item may and must have. */

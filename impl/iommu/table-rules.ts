@@ -14,7 +14,7 @@ export interface PagingOptions {
   readonly freeQueue: FreeQueue;
   /** Tables on the way to a smallest page, the root included. */
   readonly levels: number;
-  /** The announced page sizes, bit n for 2^n bytes; 4 KiB is among them. Default: 4 KiB, 2 MiB and 1 GiB. */
+  /** The announced page sizes, bit n for 2^n bytes; 4 KiB is among them. Default: up to 1 GiB. */
   readonly pageSizes?: bigint | undefined;
   /** Behave as deployed code does, its mistakes included (docs/iommu-deviations.md). Default false. */
   readonly compat?: boolean | undefined;
@@ -27,8 +27,10 @@ export interface IncoherentPagingOptions extends PagingOptions {
   readonly incoherent?: Clean | undefined;
 }
 
-/** 4 KiB, 2 MiB and 1 GiB. */
-export const PAGE_SIZES_DEFAULT = 0x4020_1000n;
+/** 4 KiB, 2 MiB and 1 GiB, as far as so many levels have them. */
+export function defaultPageSizes(levels: number): bigint {
+  return levels > 2 ? 0x4020_1000n : 0x20_1000n;
+}
 
 /** Levels of leaves whose next larger size is announced, as a mask; `levelBits` is what one level decodes. */
 export function mergeableLevels(pageSizes: bigint, levelBits: number): number {

@@ -9,7 +9,7 @@ import { Status } from "../../errors.js";
 import type { ReplacingTable } from "../../replacing-table.js";
 import { ReplacingTable as PlainTable } from "../../stamps/amdv1-replacing.plain.stamp.js";
 import { FlushFlag, type PendingFlush } from "../flush.js";
-import { levelMask, mergeableLevels, PAGE_SIZES_DEFAULT, type PagingOptions } from "../table-rules.js";
+import { defaultPageSizes, levelMask, mergeableLevels, type PagingOptions } from "../table-rules.js";
 import type { DomainPaging, MappedPage } from "../vendor.js";
 
 export class AmdPaging implements DomainPaging {
@@ -19,7 +19,8 @@ export class AmdPaging implements DomainPaging {
 
   /** `levels`: 2 to 6, the device table entry's mode. */
   constructor(options: PagingOptions) {
-    const { memory, freeQueue, levels, pageSizes = PAGE_SIZES_DEFAULT, compat = false } = options;
+    const { memory, freeQueue, levels, compat = false } = options;
+    const pageSizes = options.pageSizes ?? defaultPageSizes(levels);
     this.#compat = compat;
     const Table = options.Table ?? PlainTable;
     const below = levelMask(1, levels - 2);

@@ -10,10 +10,10 @@ import type { ReplacingTable } from "../../replacing-table.js";
 import { ReplacingTable as PlainTable } from "../../stamps/vtd-second-stage-replacing.plain.stamp.js";
 import type { PendingFlush } from "../flush.js";
 import {
+  defaultPageSizes,
   type IncoherentPagingOptions,
   levelMask,
   mergeableLevels,
-  PAGE_SIZES_DEFAULT,
 } from "../table-rules.js";
 import type { DomainPaging, MappedPage } from "../vendor.js";
 
@@ -31,7 +31,8 @@ export class IntelPaging implements DomainPaging {
   readonly #minLevels: number;
 
   constructor(options: IntelPagingOptions) {
-    const { memory, freeQueue, levels, pageSizes = PAGE_SIZES_DEFAULT, compat = false, incoherent } = options;
+    const { memory, freeQueue, levels, compat = false, incoherent } = options;
+    const pageSizes = options.pageSizes ?? defaultPageSizes(levels);
     const { minLevels = levels, forcesSnooping = true } = options;
     this.#compat = compat;
     this.#minLevels = minLevels;
@@ -46,7 +47,7 @@ export class IntelPaging implements DomainPaging {
       incoherent,
       rules: {
         countedLevels: merging,
-        mergedLevels: (merging << 1) & levelMask(1, levels - 1),
+        mergedLevels: (merging << 1) & levelMask(1, minLevels - 1),
         emptiedLevels: levelMask(1, minLevels - 2),
         makesTablesOneByOne: compat,
         clearsEmptyItems: false,
