@@ -10,7 +10,7 @@ import {
 import { FlushFlag } from "../flush.js";
 import type { QuarantineTable } from "../quarantine-table.js";
 import type { PciDevice } from "../requesters.js";
-import { PAGE_SIZES_DEFAULT, type ReplacingTableClass } from "../table-rules.js";
+import type { ReplacingTableClass } from "../table-rules.js";
 import type { ReadPhysical } from "../unit-memory.js";
 import type { DeviceId } from "../vendor.js";
 import { flushOrder } from "./commands.js";
@@ -20,6 +20,8 @@ import type { AmdUnit } from "./unit.js";
 
 const LEVEL_BITS = 9;
 const PAGE_LG2 = 12;
+/** 4 KiB, 2 MiB and 1 GiB. */
+const PAGE_SIZES = 0x4020_1000n;
 
 export interface AmdSystemOptions extends SystemOptions {
   /** Enabled units. Every unit hears of every flush. */
@@ -48,7 +50,7 @@ export class AmdSystem extends DeviceSystem<AmdPaging> {
     const { units, addressBits = 48 } = options;
     this.#options = options;
     this.#units = units;
-    this.pageSizes = options.superpages === false ? 0x1000n : PAGE_SIZES_DEFAULT;
+    this.pageSizes = options.superpages === false ? 0x1000n : PAGE_SIZES;
     this.levels = Math.max(2, Math.ceil((addressBits - PAGE_LG2) / LEVEL_BITS));
     const most = Math.min(...units.map(({ features }) => features.hostLevels));
     if (units.length === 0 || this.levels > most) {
