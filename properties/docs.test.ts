@@ -45,12 +45,17 @@ function inShort(command: string): readonly string[] | undefined {
   return node === undefined ? undefined : withBudget([...node, ...rest]);
 }
 
-const BUDGET: Readonly<Record<string, string>> = { "--seconds": "0.05", "--ops": "300", "--depth": "1" };
+const BUDGET: Readonly<Record<string, string>> = {
+  "--seconds": "0.05",
+  "--hours": "0.00001",
+  "--ops": "300",
+  "--depth": "1",
+};
 
 function withBudget(args: readonly string[]): readonly string[] {
   const short = args.map((arg, index) => BUDGET[args[index - 1]] ?? arg);
   // What takes long is tested elsewhere: here it is only asked for its help, or given one recording of all.
-  if (args[0].startsWith("dist/bench/")) return [...short, "--help"];
+  if (/^dist\/(bench\/|build\/coverage\.js$)/.test(args[0])) return [...short, "--help"];
   // A campaign that is given no end takes a minute.
   if (short[1] === "fuzz" && !short.some((arg) => Object.hasOwn(BUDGET, arg)))
     return [...short, "--ops", "300"];

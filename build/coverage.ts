@@ -1,0 +1,122 @@
+/**
+ * `npm run coverage`: which branches of `impl` the properties and the lockstep take, as the union over all stamps
+ * (see docs/coverage.md). Runs AVA's files in batches under V8's own coverage, folds what each batch leaves, and
+ * deletes it: the raw counts of all processes would be gigabytes.
+ */
+import { spawn } from "node:child_process";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Command, InvalidArgumentError } from "commander";
+import { exceptions } from "../fuzz/coverage/exceptions.js";
+import { Counts } from "./branch-coverage/counts.js";
+import { coverageOf, isComplete, summaryOf, textOf } from "./branch-coverage/report.js";
+
+const dist = dirname(dirname(fileURLToPath(import.meta.url)));
+const root = dirname(dist);
+const FILES_PER_BATCH = 8;
+
+/** Tests of the documents, the package, the commands and the mutants: what they run of `impl` they do not judge. */
+const NOT_PROPERTIES =
+  /^(cli|docs|house-rules|packaging|mutants|coverage|fuzz-coverage|findings|campaign|report)\b/;
+
+interface Options {
+  readonly only?: readonly string[] | undefined;
+  readonly ops: number;
+  readonly json?: true | undefined;
+}
+
+function wholeNumber(text: string): number {
+  if (/^[0-9]+$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("A whole number is needed.");
+}
+
+const options: Options = new Command("npm run coverage --")
+  .description(
+    "Which branches of impl the properties take. Exit status: 0 all, 1 some are missed, 2 a test failed.",
+  )
+  .option("--only <texts...>", "only test files whose names contain one of these")
+  .option("--ops <operations>", "operations of the lockstep over all configurations", wholeNumber, 400_000)
+  .option("--json", "print the figures as JSON")
+  .configureHelp({ helpWidth: 100 })
+  .parse()
+  .opts();
+
+const work = await mkdtemp(join(tmpdir(), "genpt-coverage-"));
+try {
+  process.exitCode = await measure();
+} finally {
+  await rm(work, { recursive: true, force: true });
+}
+
+async function measure(): Promise<number> {
+  const counts = new Counts(dist);
+  const names = (await readdir(join(dist, "properties"))).filter((name) => name.endsWith(".test.js"));
+  const chosen = names.filter(
+    (name) => !NOT_PROPERTIES.test(name) && (options.only?.some((text) => name.includes(text)) ?? true),
+  );
+  const config = join(dist, "ava.coverage.config.mjs");
+  await writeFile(
+    config,
+    `export default { files: ["${relative(root, dist)}/properties/*.test.js"], workerThreads: false, concurrency: 2, timeout: "10m" };\n`,
+  );
+  let failed = 0;
+  for (let at = 0; at < chosen.length; at += FILES_PER_BATCH) {
+    const batch = chosen.slice(at, at + FILES_PER_BATCH);
+    say(
+      `${at + batch.length}/${chosen.length} files: ${batch.map((name) => name.replace(".test.js", "")).join(" ")}`,
+    );
+    const files = batch.map((name) => `${relative(root, dist)}/properties/${name}`);
+    failed += await run(counts, "node_modules/ava/entrypoints/cli.mjs", [
+      "--config",
+      relative(root, config),
+      ...files,
+    ]);
+  }
+  await rm(config);
+  if (options.ops > 0) {
+    say(`lockstep: ${options.ops} operations`);
+    const genpt = relative(root, join(dist, "fuzz/cli/genpt.js"));
+    const args = [
+      "fuzz",
+      "--seed",
+      "coverage",
+      "--ops",
+      String(options.ops),
+      "--json",
+      "--out",
+      join(work, "findings"),
+    ];
+    failed += await run(counts, genpt, args);
+  }
+  const coverage = await coverageOf(dist, counts, exceptions);
+  if (options.json) process.stdout.write(`${JSON.stringify(coverage, null, 2)}\n`);
+  else process.stdout.write(textOf(coverage));
+  if (options.json) say(summaryOf(coverage));
+  if (failed > 0) return 2;
+  return isComplete(coverage) ? 0 : 1;
+}
+
+/** Runs a script of Node under coverage and folds what it and its children leave; 1 when it fails. */
+async function run(counts: Counts, script: string, args: readonly string[]): Promise<number> {
+  const folder = await mkdtemp(join(work, "v8-"));
+  const log: Buffer[] = [];
+  const child = spawn(process.execPath, [script, ...args], {
+    cwd: root,
+    env: { ...process.env, NODE_V8_COVERAGE: folder },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  child.stdout.on("data", (data: Buffer) => log.push(data));
+  child.stderr.on("data", (data: Buffer) => log.push(data));
+  const status = await new Promise((resolve) => child.on("close", resolve));
+  await counts.addFolder(folder);
+  await rm(folder, { recursive: true });
+  if (status === 0) return 0;
+  say(Buffer.concat(log).toString());
+  return 1;
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
