@@ -3,8 +3,8 @@ import test from "ava";
 import { AmdScene, DEVICE, EVENTS, item, LEAVES, ROOT } from "./iommu-model-amd-scene.js";
 
 const IOVA = 0x4000_5000n;
-/** Guest CR3 table (two levels of it), and guest page tables of levels 3 to 0. */
-const CR3_TABLE = 0x50_0000;
+/** Guest CR3 table (two levels of it; the upper has bits in all three pieces of the entry's field), and guest page tables of levels 3 to 0. */
+const CR3_TABLE = 0x9_8050_5000;
 const CR3_LOW = 0x50_1000;
 const GUEST = [0x51_0000, 0x51_1000, 0x51_2000, 0x51_3000] as const;
 const OTHER_GUEST = 0x52_0000;
@@ -78,6 +78,9 @@ test("guest invalidations name domain and PASID; all of a PASID also drops its C
     scene.unit.cachedDisagreements().map(({ cache, pasid }) => [cache, pasid]),
     [["guest entry", PASID]],
   );
+  t.true(scene.unit.usesFrame(GUEST[0]));
+  scene.command(PASID, (3 << 28) | 8, 0xffff_f007 | 0, 0x7fff_ffff);
+  scene.command(PASID, (3 << 28) | 7, 0xffff_f005 | 0, 0x7fff_ffff);
   t.true(scene.unit.usesFrame(GUEST[0]));
   scene.command(PASID, (3 << 28) | 7, 0xffff_f007 | 0, 0x7fff_ffff);
   t.false(scene.unit.usesFrame(GUEST[0]));

@@ -47,6 +47,8 @@ test("every fault of legacy mode has the manual's reason", (t) => {
     [0xa, ({ memory }) => memory.write64(root, BigInt(CONTEXTS) | 3n)],
     [0xb, (scene) => scene.context(DEVICE, { low: 1n << 4n })],
     [0xb, (scene) => scene.context(DEVICE, { high: 1n << 24n })],
+    [0xb, (scene) => scene.context(DEVICE, { high: 1n << 40n })],
+    [0xb, (scene) => scene.context(DEVICE, { low: 1n << 52n })],
     [0xc, ({ memory }) => memory.write64(TABLES[1] + 8, BigInt(TABLES[2]) | 3n | (1n << 62n))],
   ];
   for (const [code, spoil] of cases) {
@@ -121,6 +123,16 @@ test("a tail beyond the queue is a queue error", (t) => {
   const scene = new VtdScene();
   scene.unit.write32(0x88, 4096);
   t.is(scene.unit.read32(0x34) & 0x10, 0x10);
+});
+
+test("a queue that is turned off and on begins at its first descriptor", (t) => {
+  const scene = new VtdScene();
+  scene.wait(1);
+  t.is(scene.unit.read32(0x80), 16);
+  scene.unit.write32(0x18, 1 << 31);
+  t.is(scene.unit.read32(0x80), 0);
+  // Translation is on, the root table is set.
+  t.is(scene.unit.read32(0x1c), 0xc000_0000);
 });
 
 test("a queue that no memory backs is a queue error", (t) => {

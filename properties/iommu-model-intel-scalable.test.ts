@@ -147,6 +147,19 @@ test("accessed and dirty bits: always in the first stage, in the second where th
   t.is(marking.memory.read64(LEAVES + 40), 0x7777_0303n);
 });
 
+test("the extended accessed bit is set where the PASID entry enables it", (t) => {
+  for (const [bit, expected] of [
+    [0n, 0n],
+    [1n << 7n, 1n << 10n],
+  ] as const) {
+    const scene = new ScalableScene();
+    scene.pasid(FIRST_STAGE);
+    scene.memory.write64(PASIDS + 5 * 64 + 16, BigInt(FIRST[0]) | bit);
+    scene.with(PASID);
+    for (const at of [FIRST[0], FIRST[3] + 40]) t.is(scene.memory.read64(at) & 0x420n, 0x20n | expected);
+  }
+});
+
 test("first-stage addresses are canonical or a fault", (t) => {
   const scene = new ScalableScene();
   scene.pasid(FIRST_STAGE);
@@ -185,6 +198,26 @@ test("a PASID entry stays until its cache is invalidated, its pages until theirs
   scene.invalidatePasid(7, PASID);
   t.false(scene.unit.usesFrame(0x8888_0000));
   t.deepEqual(scene.unit.cachedDisagreements(), []);
+});
+
+test("a context entry of scalable mode has no domain: device-selective and global invalidations reach it", (t) => {
+  for (const [low, isKept] of [
+    [0x21n, true],
+    [0x31n | (BigInt(DEVICE + 1) << 32n), true],
+    [0x31n | (5n << 16n) | (BigInt(DEVICE) << 32n), false],
+    [0x11n, false],
+  ] as const) {
+    const scene = new ScalableScene();
+    scene.pasid(FIRST_STAGE);
+    scene.with(PASID);
+    scene.scalableContext(DEVICE, 0n);
+    scene.descriptor(low, 0n);
+    t.is(
+      scene.unit.cachedDisagreements().some(({ cache }) => cache === "device entry"),
+      isKept,
+      low.toString(16),
+    );
+  }
 });
 
 test("PASID cache: of a domain, of everything", (t) => {
@@ -272,6 +305,18 @@ test("faults of scalable mode, and the record with its PASID", (t) => {
     t.is(low, IOVA);
     const fields = (1n << 63n) | (1n << 62n) | (BigInt(PASID) << 40n) | (BigInt(code) << 32n) | (1n << 31n);
     t.is(high, fields | BigInt(DEVICE), code.toString(16));
+  }
+});
+
+test("faults of tables that cannot be read are recorded even where an entry keeps its faults silent", (t) => {
+  for (const [directory, isLogged] of [
+    [BigInt(DIRECTORY), false],
+    [0x999_0000n, true],
+  ] as const) {
+    const scene = new ScalableScene();
+    scene.memory.write64(SCALABLE_CONTEXTS + 0x19 * 32, directory | 0xbn);
+    scene.with(PASID);
+    t.is(scene.unit.faults()[0].isLogged, isLogged);
   }
 });
 

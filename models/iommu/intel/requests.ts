@@ -155,7 +155,7 @@ export class VtdRequests {
 }
 
 function fault(reason: Reason, silent: boolean): RequestFault {
-  return { kind: "fault", reason, silent: silent && reason.qualified };
+  return { kind: "fault", reason, silent };
 }
 
 function reasonOf(
