@@ -20,6 +20,8 @@ import type { AmdUnit } from "./unit.js";
 
 const LEVEL_BITS = 9;
 const PAGE_LG2 = 12;
+/** The fewest in which there are pages of 1 GiB. */
+const LEVELS_MIN = 3;
 /** 4 KiB, 2 MiB and 1 GiB. */
 const PAGE_SIZES = 0x4020_1000n;
 
@@ -51,7 +53,7 @@ export class AmdSystem extends DeviceSystem<AmdPaging> {
     this.#options = options;
     this.#units = units;
     this.pageSizes = options.superpages === false ? 0x1000n : PAGE_SIZES;
-    this.levels = Math.max(2, Math.ceil((addressBits - PAGE_LG2) / LEVEL_BITS));
+    this.levels = Math.max(LEVELS_MIN, Math.ceil((addressBits - PAGE_LG2) / LEVEL_BITS));
     const most = Math.min(...units.map(({ features }) => features.hostLevels));
     if (units.length === 0 || this.levels > most) {
       throw new PageTableError("INVALID_OPTION", `units with ${this.levels} levels`);

@@ -83,7 +83,11 @@ export class ScalableUnit implements DeviceUnit {
   }
 
   attach(device: PciDevice, { root, levels, domainId, ats }: IntelTranslation): Status {
-    return this.#replace(device, { stage: "second", root, levels, domainId }, ats === true);
+    return this.#replace(
+      device,
+      { stage: "second", root, levels, domainId },
+      ats === true && this.#core.flushesDeviceTlbs,
+    );
   }
 
   passThrough(device: PciDevice, domainId: number): Status {
@@ -212,7 +216,7 @@ export class ScalableUnit implements DeviceUnit {
     const { invalidator } = this.#core;
     invalidator.other(pasidCacheDescriptor({ of: "pasid", domainId, pasid }));
     invalidator.other(pasidIotlbDescriptor({ domainId, pasid }));
-    if (device.atsQueueDepth === undefined || pasid === RID_PASID) return;
+    if (device.atsQueueDepth === undefined || !this.#core.flushesDeviceTlbs || pasid === RID_PASID) return;
     const target = { source: requesterId(device.id), maxPending: device.atsQueueDepth - 1 };
     invalidator.other(pasidDeviceTlbDescriptor(target, pasid, "everything"));
   }

@@ -95,6 +95,11 @@ export class UnitCore {
     return this.capabilities.levels.includes(4) ? 4 : 3;
   }
 
+  /** Whether devices may cache translations: only the queue makes them forget. */
+  get flushesDeviceTlbs(): boolean {
+    return this.capabilities.hasDeviceTlbs && this.#queue !== undefined;
+  }
+
   /** Gives the unit its tables, has it forget what it had cached before, and lets it translate. */
   enable(rootTable: bigint, forgetTables: () => void): void {
     const { registers, relax } = this.#options;
@@ -130,7 +135,7 @@ export class UnitCore {
 
   /** What the device caches itself, where it does. */
   flushDeviceTlb(device: PciDevice, range: DeviceTlbRange): void {
-    if (device.atsQueueDepth === undefined || !this.capabilities.hasDeviceTlbs) return;
+    if (device.atsQueueDepth === undefined || !this.flushesDeviceTlbs) return;
     for (const source of functionIds(device)) {
       this.invalidator.other(deviceTlbDescriptor({ source, maxPending: device.atsQueueDepth - 1 }, range));
     }

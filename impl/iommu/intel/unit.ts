@@ -107,9 +107,9 @@ export class IntelUnit implements DeviceUnit {
   }
 
   attach(device: PciDevice, translation: IntelTranslation): Status {
-    const own = functionIds(device);
+    const mayCache = translation.ats === true && this.#core.flushesDeviceTlbs ? functionIds(device) : [];
     return this.#change(device, (requester) =>
-      translatingContext({ ...translation, ats: translation.ats === true && own.includes(requester) }),
+      translatingContext({ ...translation, ats: mayCache.includes(requester) }),
     );
   }
 
