@@ -13,7 +13,7 @@ const RW = 3;
 function drawOp(random: Random, scene: PagingScene): PageOp {
   const order = scene.orders[random.below(scene.orders.length)];
   const dfn = Math.floor(random.below(scene.pages) / 2 ** order) * 2 ** order;
-  const place = random.below(3) === 0 ? dfn : dfn % 64;
+  const place = random.below(3) === 0 ? dfn : dfn % 16;
   return random.below(3) === 0 ? unmapOp(place, order) : mapOp(place, place, order, RW);
 }
 
