@@ -24,6 +24,8 @@ const COMMANDS = [
   "check",
   "compare",
   "decode",
+  "findings",
+  "report",
 ] as const;
 
 /** The document's text with every generated part as it should be. */

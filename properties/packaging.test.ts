@@ -182,6 +182,17 @@ test("the command line runs from the installed package", async (t) => {
   t.deepEqual({ operations, failures }, { operations: 300, failures: 0 });
 });
 
+test("campaigns, findings and reports work from the installed package", async (t) => {
+  const { directory } = await consumer;
+  const genpt = join(directory, "node_modules", ".bin", "genpt");
+  const fuzz = ["fuzz", "--config", "sv32", "--ops", "10", "--seed", "kept", "--campaign", "kept"];
+  await run(genpt, fuzz, { cwd: directory });
+  const report = await readFile(join(directory, "kept", "report.html"), "utf8");
+  t.regex(report, /<title>genpt campaign kept<\/title>/);
+  t.true(report.includes("uPlot=function"), "the plotting library is in it");
+  t.is((await run(genpt, ["findings", "list"], { cwd: directory })).stdout, "no findings\n");
+});
+
 test("the package has no dependencies, and carries only what it runs", async (t) => {
   const { paths } = await consumer;
   const description = JSON.parse(await readFile(join(root, "package.json"), "utf8"));

@@ -82,10 +82,10 @@ export class Store {
   }
 }
 
-const ATTEMPTS = 200;
+const ATTEMPTS = 600;
 const BETWEEN_ATTEMPTS_MILLISECONDS = 50;
 
-/** Opens a file that others use for moments: waits for them, ten seconds at most. */
+/** Opens a file that others use for moments: waits for them, half a minute at most. */
 export async function openShared<Result>(
   file: string,
   schema: string,

@@ -41,7 +41,7 @@ export function createCampaign(directory: string): CampaignFile {
 /** A directory of its own for a campaign that was given none, named for its seed; old ones go. */
 export function ownDirectory(parent: string, seed: string): string {
   mkdirSync(parent, { recursive: true });
-  prune(parent);
+  pruneCampaigns(parent, KEPT);
   for (let count = 1; ; count++) {
     const directory = join(parent, count === 1 ? seed : `${seed}-${count}`);
     try {
@@ -62,11 +62,11 @@ function opened(directory: string): CampaignFile {
   }
 }
 
-/** Removes all but the newest; one that is running, or that was never begun, stays. */
-function prune(parent: string): void {
+/** Removes all but the newest of a directory's campaigns; one that is running stays. */
+export function pruneCampaigns(parent: string, kept: number): void {
   const places = readdirSync(parent).map((name) => join(parent, name));
   const idle = places.filter((place) => isCampaign(place) && !existsSync(join(place, `${FILE}.owner`)));
   const byAge = idle.map((place) => ({ place, at: statSync(join(place, FILE)).mtimeMs }));
   byAge.sort((one, other) => other.at - one.at);
-  for (const { place } of byAge.slice(KEPT)) rmSync(place, { recursive: true, force: true });
+  for (const { place } of byAge.slice(kept)) rmSync(place, { recursive: true, force: true });
 }

@@ -1,0 +1,88 @@
+/** `npm run nightly`: everything that a night is for (see docs/nightly.md). */
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { isCampaign, pruneCampaigns, reportFile } from "../fuzz/cli/campaign-directory.js";
+import { seedFrom } from "../fuzz/cli/seeds.js";
+import { hours, seconds, workers } from "../fuzz/cli/usage.js";
+import { type Night, runNight, type Stage } from "./night.js";
+
+const dist = dirname(dirname(fileURLToPath(import.meta.url)));
+const genpt = join(dist, "esm", "fuzz", "cli", "genpt.js");
+const HOURS = 8;
+/** Of the nights the newest are kept. */
+const NIGHTS = 30;
+
+/**
+ * What a night does, in order. Another stage is another element: a name, its share of the time, and the command. What
+ * it leaves in the night's directory is there for the report, which is the last.
+ */
+const STAGES: readonly Stage[] = [
+  // It replays what is known before anything else.
+  { name: "campaign", share: 1, command: campaign },
+  { name: "report", share: 0, command: ({ directory }) => [genpt, "report", directory] },
+];
+
+/** A night that was interrupted goes on. */
+function campaign({ seed, directory, findings, workers }: Night, share: number): readonly string[] {
+  const place = isCampaign(directory) ? ["--resume", directory] : ["--seed", seed, "--campaign", directory];
+  return [genpt, "fuzz", ...place, "--seconds", share.toFixed(3), "--workers", workers, "--out", findings];
+}
+
+interface Options {
+  readonly hours?: number | undefined;
+  readonly seconds?: number | undefined;
+  readonly seed: string;
+  readonly workers: number | "all";
+  readonly out: string;
+  readonly stages: readonly string[];
+}
+
+function stageNamed(text: string, others: readonly string[] = []): readonly string[] {
+  const names = STAGES.map(({ name }) => name);
+  if (names.includes(text)) return [...(others.length === names.length ? [] : others), text];
+  throw new InvalidArgumentError(`There are ${names.join(", ")}.`);
+}
+
+const program = new Command("npm run nightly --")
+  .description("Replay what is known, run a campaign for the night, and write its report.")
+  .addOption(
+    new Option("--hours <hours>", `how long; default: ${HOURS}`).argParser(hours).conflicts("seconds"),
+  )
+  .addOption(new Option("--seconds <seconds>", "the same in seconds").argParser(seconds))
+  .option("--seed <seed>", "as of genpt fuzz", "date")
+  .addOption(new Option("--workers <threads>", "as of genpt fuzz").argParser(workers).default("all"))
+  .option("--out <directory>", "where findings and nights are kept", "findings")
+  .addOption(
+    new Option("--stages <names...>", "only these").argParser(stageNamed).default(
+      STAGES.map(({ name }) => name),
+      "all",
+    ),
+  )
+  .addHelpText(
+    "after",
+    "\nExit status: 0 when nothing was found, 1 when something was, 2 when the request cannot be met, 3 when a stage failed.",
+  )
+  .configureHelp({ helpWidth: 100 })
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
+
+process.exitCode = await main(program.parse().opts());
+
+async function main(options: Options): Promise<number> {
+  const seed = seedFrom(options.seed);
+  const nights = join(options.out, "nights");
+  if (existsSync(nights)) pruneCampaigns(nights, NIGHTS);
+  const directory = join(nights, seed);
+  const night: Night = {
+    ...{ seed, directory, findings: options.out, workers: String(options.workers) },
+    seconds: options.seconds ?? (options.hours ?? HOURS) * 3600,
+  };
+  const stages = STAGES.filter(({ name }) => options.stages.includes(name));
+  process.stdout.write(`night ${seed}: ${stages.map(({ name }) => name).join(", ")}\n`);
+  const exit = await runNight(night, stages, (end) => {
+    process.stdout.write(`stage ${end.stage}: exit ${end.exit} after ${end.seconds.toFixed(1)} s\n`);
+  });
+  process.stdout.write(`night ${seed}: exit ${exit}, report ${reportFile(directory)}\n`);
+  return exit;
+}
