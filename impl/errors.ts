@@ -26,6 +26,7 @@ export const Status = {
   NEEDS_EXCLUSION: 20,
   HARDWARE_STOPPED: 21,
   NO_DOMAIN_ID: 22,
+  PARTIAL_ENTRY: 23,
 } as const;
 
 export type Status = (typeof Status)[keyof typeof Status];
@@ -64,6 +65,7 @@ const ERRNO: Record<ErrorCode, string> = {
   HARDWARE_STOPPED: "EIO",
   NO_DOMAIN_ID: "ENOSPC",
   NEEDS_EXCLUSION: "EBUSY",
+  PARTIAL_ENTRY: "EINVAL",
 };
 
 const CAUSE: Record<ErrorCode, string> = {
@@ -89,6 +91,7 @@ const CAUSE: Record<ErrorCode, string> = {
   PAGES_LEFT_BEHIND: "some pages of the range could not be unmapped",
   HARDWARE_STOPPED: "an IOMMU does not execute the commands that it was given",
   NO_DOMAIN_ID: "an IOMMU has no id left by which to tell one domain more",
+  PARTIAL_ENTRY: "the range begins or ends inside of an entry",
   NEEDS_EXCLUSION: "this changes tables that threads may share, and needs them for itself",
 };
 

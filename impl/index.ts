@@ -32,6 +32,7 @@ export { type ErrorCode, PageTableError, Status, type StatusCode, statusCode } f
 export type { FormatEntry } from "./format-entry.js";
 export { Prot } from "./formats/format.js";
 export type { Gather } from "./memory/gather.js";
+export { type PhysicalRun, PhysicalRuns } from "./memory/physical-runs.js";
 export {
   type MemoryObserver,
   type SharedTableMemory,
@@ -50,9 +51,11 @@ export type {
   Clean,
   CommonOptions,
   DartOptions,
+  FreeingName,
   GatherPolicyName,
   Invalidation,
   MaliOptions,
+  PartialUnmapName,
   Riscv32GuestOptions,
   Riscv32Options,
   Riscv64GuestOptions,

@@ -1,6 +1,7 @@
 /** From the options of a table to the settings of its domain: the boundary at which they are checked, once. */
 import type { CleanWords, DomainSettings } from "./engine/domain.js";
 import { levelLg2, tableWindowBytes } from "./engine/geometry.js";
+import { PartialUnmap } from "./engine/partial-unmap.js";
 import { type ErrorCode, PageTableError } from "./errors.js";
 import { TableMemory } from "./memory/table-memory.js";
 import {
@@ -21,9 +22,12 @@ import {
   vaWidthMaxLg2,
   wideRoot,
 } from "./stamp/format.js";
+import { threads } from "./stamp/variant.js";
 import { fromWords, highOf, isUint64, lowOf } from "./words.js";
 
 export type GatherPolicyName = "range" | "no-gaps" | "queued";
+export type PartialUnmapName = "whole" | "cut" | "refuse";
+export type FreeingName = "covered" | "empty";
 
 /** An inclusive range of input addresses that the hardware must forget; bit n of a level mask is level n. */
 export interface Invalidation {
@@ -58,6 +62,17 @@ export interface CommonOptions {
    * change (FEAT_BBM level 2), so that `cut` and `resize` leave no address without a translation. Default false.
    */
   readonly toleratesSizeChange?: boolean | undefined;
+  /**
+   * What `unmap` does with an entry inside of which its range begins or ends. "whole": an end takes the whole entry
+   * along, a start removes nothing; "cut": the entry is cut first; "refuse": PARTIAL_ENTRY, and nothing is removed.
+   * Default "whole"; the others are not for threads.
+   */
+  readonly partialUnmap?: PartialUnmapName | undefined;
+  /**
+   * When `unmap` frees a table. "covered": when one call removes, without a hole, all that it spans; "empty": as soon
+   * as nothing is left in it, which is not for threads. Default "covered".
+   */
+  readonly freeing?: FreeingName | undefined;
 }
 
 export interface Amdv1Options extends CommonOptions {
@@ -228,7 +243,16 @@ interface AnyOptions extends CommonOptions {
   readonly incoherent?: Clean | undefined;
 }
 
-const COMMON = ["memory", "oaWidthLg2", "pageSizes", "gather", "invalidate", "cachesNotPresent"];
+const COMMON = [
+  "memory",
+  "oaWidthLg2",
+  "pageSizes",
+  "gather",
+  "invalidate",
+  "cachesNotPresent",
+  "partialUnmap",
+  "freeing",
+];
 
 /** The options that this format knows. */
 export function optionNames(): readonly string[] {
@@ -273,9 +297,29 @@ export function domainSettings(options: AnyOptions): { settings: DomainSettings;
     topLevelLimit: limit,
     cachesNotPresent: booleanOption(options, "cachesNotPresent", false),
     toleratesSizeChange: booleanOption(options, "toleratesSizeChange", false),
+    partialUnmap: partialUnmapOf(options.partialUnmap ?? "whole"),
+    freesEmpty: freesEmpty(options.freeing ?? "covered"),
     cleaner: cleanerOf(options.incoherent),
   };
   return { settings, topLevel };
+}
+
+const PARTIAL_UNMAPS: readonly PartialUnmapName[] = ["whole", "cut", "refuse"];
+
+/** The numbers of `PartialUnmap` are places in the list. */
+function partialUnmapOf(wanted: PartialUnmapName): PartialUnmap {
+  const chosen = [PartialUnmap.WHOLE, PartialUnmap.CUT, PartialUnmap.REFUSE][PARTIAL_UNMAPS.indexOf(wanted)];
+  if (chosen === undefined) return fail("INVALID_OPTION", `partialUnmap: ${PARTIAL_UNMAPS.join(", ")}`);
+  if (threads && wanted !== "whole") fail("UNSUPPORTED_OPTION", "partialUnmap: threads unmap whole entries");
+  return chosen;
+}
+
+function freesEmpty(wanted: FreeingName): boolean {
+  if (wanted !== "covered" && wanted !== "empty") fail("INVALID_OPTION", "freeing: covered or empty");
+  if (threads && wanted === "empty") {
+    fail("UNSUPPORTED_OPTION", "freeing: another thread may be about to fill a table that is empty");
+  }
+  return wanted === "empty";
 }
 
 function checkNames(options: AnyOptions): void {

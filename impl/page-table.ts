@@ -1,6 +1,17 @@
 /** The public face of a page table: bigint addresses, errors that are thrown, arguments checked once. */
 
-import { ALL, badArgument, checkRange, checkUint64, difference, hex, rangeStatus } from "./arguments.js";
+import {
+  ALL,
+  badArgument,
+  checkRange,
+  checkRuns,
+  checkUint64,
+  difference,
+  hex,
+  rangeStatus,
+  rootWordAt,
+} from "./arguments.js";
+import { mapBatch, unmapBatch } from "./engine/batch.js";
 import { destroy } from "./engine/collect.js";
 import { Cursor } from "./engine/cursor.js";
 import { cut } from "./engine/cut.js";
@@ -9,14 +20,18 @@ import { Domain } from "./engine/domain.js";
 import { below } from "./engine/geometry.js";
 import { lookup } from "./engine/lookup.js";
 import { map } from "./engine/map.js";
+import { PartialUnmap, settleEdges } from "./engine/partial-unmap.js";
 import { resize } from "./engine/resize.js";
 import { trim } from "./engine/trim.js";
 import { unmap } from "./engine/unmap.js";
+import { entryOf } from "./entry.js";
 import { PageTableError, Status, statusCode } from "./errors.js";
 import { handOver } from "./hand-over.js";
 import { Gather, GatherPolicy, type InvalidateWords } from "./memory/gather.js";
+import type { PhysicalRuns } from "./memory/physical-runs.js";
 import { NO_FRAME, type TableMemory } from "./memory/table-memory.js";
 import { type CommonOptions, domainSettings, type GatherPolicyName } from "./options.js";
+import { invalidationOf, NOT_FOR_THREADS, policyOf, topCellOf } from "./page-table-set-up.js";
 import type {
   AddressRange,
   DirtyOptions,
@@ -29,14 +44,6 @@ import type {
 import { granuleLg2, modeOf, name, registersOf } from "./stamp/format.js";
 import { refreshTop, threads } from "./stamp/variant.js";
 import { fromWords, highOf, lowOf, pair, toWords } from "./words.js";
-
-const POLICIES: Record<GatherPolicyName, GatherPolicy> = {
-  range: GatherPolicy.Range,
-  "no-gaps": GatherPolicy.NoGaps,
-  queued: GatherPolicy.Queued,
-};
-
-const NOT_FOR_THREADS = "share: only tables of `genpt/shared`, in a memory made with `shared: true`";
 
 /**
  * A page table of one format. Addresses and lengths are unsigned 64-bit bigints; ranges must be kept disjoint
@@ -54,6 +61,8 @@ export class PageTable {
   /** For what `map` replaces, and for calls that bring no gather: always synced before they return. */
   readonly #mapGather: Gather;
   readonly #ownGather: Gather;
+
+  #unmappedBytes = 0n;
 
   /** @internal Use the format's `create` or `open`. */
   constructor(options: CommonOptions, existing?: ExistingTables) {
@@ -76,7 +85,9 @@ export class PageTable {
     }
     const frameLg2 = Math.max(this.#domain.rootFrameLg2(topLevel), this.memory.smallestFrameLg2);
     const root =
-      existing === undefined ? this.#domain.allocateFrame(frameLg2) : this.#rootAt(existing.root, frameLg2);
+      existing === undefined
+        ? this.#domain.allocateFrame(frameLg2)
+        : rootWordAt(this.memory, existing.root, frameLg2);
     if (root === NO_FRAME) throw new PageTableError("OUT_OF_MEMORY", "no frame for the root");
     this.#domain.setTop(root, topLevel);
   }
@@ -143,34 +154,103 @@ export class PageTable {
   }
 
   /**
+   * Maps physical runs one behind the other from `iova` on, each as `map` would.
+   * @throws PageTableError; what was mapped before the refusal stays mapped and is its `mappedBytes`.
+   */
+  mapRuns(iova: bigint, runs: PhysicalRuns, prot: number): void {
+    const domain = this.#domain;
+    this.#checkAlive();
+    checkUint64("iova", iova);
+    checkRuns(runs);
+    if (typeof prot !== "number" || (prot | 0) !== prot) badArgument("prot", prot);
+    domain.mapFromLow = lowOf(iova);
+    domain.mapFromHigh = highOf(iova);
+    let status: Status;
+    try {
+      status = mapBatch(domain, domain.mapFromLow, domain.mapFromHigh, runs, prot, this.#mapGather);
+    } finally {
+      domain.mapEndLow = domain.resultLow;
+      domain.mapEndHigh = domain.resultHigh;
+    }
+    if (status !== Status.OK) this.#fail(status, `map of runs at ${hex(iova)}`, this.mappedBytes);
+  }
+
+  /**
+   * Unmaps from `iova` on as `unmap` does, and adds to `runs` where it led, until there is no room for more: then go
+   * on at `iova` plus what was removed, which is returned.
+   */
+  unmapRuns(iova: bigint, lengthBytes: bigint, runs: PhysicalRuns, gather?: Gather): bigint {
+    checkRuns(runs);
+    const status = this.#unmap(iova, lengthBytes, gather, runs);
+    if (status !== Status.OK) this.#fail(status, `unmap of runs at ${hex(iova)}`);
+    return this.#unmapped();
+  }
+
+  /**
    * Unmaps from `iova` on, up to the end of the range or the first hole, and returns how many bytes were removed:
-   * an end inside an entry removes the whole entry, a start inside one removes nothing.
+   * an end inside an entry removes the whole entry, a start inside one removes nothing, unless `partialUnmap` says
+   * otherwise.
+   * @throws PageTableError MISALIGNED, OUT_OF_MEMORY or PARTIAL_ENTRY for a part of an entry that `partialUnmap` cuts or
+   * refuses; nothing was changed then.
    * @param gather collects the invalidation; without one, it is done before the call returns.
    */
   unmap(iova: bigint, lengthBytes: bigint, gather?: Gather): bigint {
+    const status = this.#unmap(iova, lengthBytes, gather);
+    if (status !== Status.OK) this.#fail(status, `unmap of ${hex(iova)}`);
+    return this.#unmapped();
+  }
+
+  /** As `unmap`, but returns a status; how much was removed is `unmappedBytes`. */
+  tryUnmap(iova: bigint, lengthBytes: bigint, gather?: Gather): Status {
+    const status = this.#unmap(iova, lengthBytes, gather);
+    this.#unmappedBytes = this.#unmapped();
+    return status;
+  }
+
+  /** What the last `tryUnmap` removed, in bytes. */
+  get unmappedBytes(): bigint {
+    return this.#unmappedBytes;
+  }
+
+  #unmapped(): bigint {
+    const domain = this.#domain;
+    if (!domain.resultAny) return 0n;
+    return difference(domain.resultLow, domain.resultHigh, domain.unmapFromLow, domain.unmapFromHigh) || ALL;
+  }
+
+  #unmap(iova: bigint, lengthBytes: bigint, gather: Gather | undefined, runs?: PhysicalRuns): Status {
     const domain = this.#domain;
     refreshTop(domain);
     if (domain.top < 0) throw new PageTableError("DESTROYED");
     if (!toWords(iova)) badArgument("iova", iova);
     const firstLow = pair[0];
     const firstHigh = pair[1];
+    domain.unmapFromLow = firstLow;
+    domain.unmapFromHigh = firstHigh;
+    domain.resultAny = false;
     // All 2^64 bytes are a length too; as words it is 0, and one less than that is right again.
     const all = !toWords(lengthBytes);
     if (all && lengthBytes !== ALL) badArgument("lengthBytes", lengthBytes);
     const lengthLow = all ? 0 : pair[0];
     const lengthHigh = all ? 0 : pair[1];
-    if ((lengthLow | lengthHigh) === 0 && !all) return 0n;
+    if ((lengthLow | lengthHigh) === 0 && !all) return Status.OK;
     const beforeLow = (lengthLow - 1) | 0;
     const beforeHigh = lengthLow === 0 ? (lengthHigh - 1) | 0 : lengthHigh;
     const lastLow = (firstLow + beforeLow) | 0;
     const lastHigh = (firstHigh + beforeHigh + (lastLow >>> 0 < firstLow >>> 0 ? 1 : 0)) | 0;
-    if (below(lastLow, lastHigh, firstLow, firstHigh)) return 0n;
+    if (below(lastLow, lastHigh, firstLow, firstHigh)) return Status.OK;
     if (gather !== undefined) this.#checkGather(gather);
     const into = gather ?? this.#ownGather;
-    unmap(domain, firstLow, firstHigh, lastLow, lastHigh, into);
-    if (!domain.resultAny) return 0n;
+    if (domain.partialUnmap !== PartialUnmap.WHOLE) {
+      const cursor = this.#cursor;
+      const breaking = this.#mapGather;
+      const edges = settleEdges(domain, cursor, firstLow, firstHigh, lastLow, lastHigh, into, breaking);
+      if (edges !== Status.OK) return edges;
+    }
+    if (runs === undefined) unmap(domain, firstLow, firstHigh, lastLow, lastHigh, into);
+    else unmapBatch(domain, this.#cursor, firstLow, firstHigh, lastLow, lastHigh, runs, into);
     if (gather === undefined) into.sync();
-    return difference(domain.resultLow, domain.resultHigh, firstLow, firstHigh) || ALL;
+    return Status.OK;
   }
 
   /** The output address of one input address, or undefined where nothing is mapped. */
@@ -428,15 +508,6 @@ export class PageTable {
     throw new PageTableError("INVALID_ARGUMENT", "gather: one that a table in the same memory created");
   }
 
-  #rootAt(root: bigint, frameLg2: number): number {
-    checkUint64("root", root);
-    const offset = root - this.memory.base;
-    if (offset < 0n || offset >= BigInt(this.memory.capacityBytes) || BigInt.asUintN(frameLg2, root) !== 0n) {
-      throw new PageTableError("INVALID_OPTION", `the root ${hex(root)} is not a frame of the table memory`);
-    }
-    return Number(offset >> 2n) | 0;
-  }
-
   #checkAlive(): void {
     refreshTop(this.#domain);
     if (this.#domain.top < 0) throw new PageTableError("DESTROYED");
@@ -446,49 +517,4 @@ export class PageTable {
     const code = statusCode(status);
     throw new PageTableError(code === "OK" ? "INVALID_ARGUMENT" : code, what, mappedBytes);
   }
-}
-
-/** The cell of the root and its level: that of tables that another thread shares, or a new one. */
-function topCellOf(memory: TableMemory, existing: ExistingTables | undefined): Int32Array {
-  if (!memory.isShared) throw new PageTableError("INVALID_OPTION", NOT_FOR_THREADS);
-  if (existing?.top === undefined) return new Int32Array(new SharedArrayBuffer(4)).fill(-1);
-  const { top } = existing;
-  if (Object.prototype.toString.call(top) !== "[object SharedArrayBuffer]" || top.byteLength !== 4) {
-    throw new PageTableError("INVALID_OPTION", "top: what `share` of a table gave");
-  }
-  return new Int32Array(top);
-}
-
-function entryOf(cursor: Cursor): Entry {
-  return {
-    iova: fromWords(cursor.low, cursor.high),
-    sizeLg2: cursor.sizeLg2,
-    level: cursor.level,
-    pa: fromWords(cursor.paLow, cursor.paHigh),
-    read: cursor.readable,
-    write: cursor.writable,
-    execute: cursor.executable,
-    dirty: cursor.dirty,
-  };
-}
-
-function invalidationOf(options: CommonOptions): InvalidateWords {
-  const callback = options.invalidate;
-  if (callback === undefined) return { invalidate: () => {} };
-  if (typeof callback !== "function") throw new PageTableError("INVALID_OPTION", "invalidate: a function");
-  return {
-    invalidate: (firstLow, firstHigh, lastLow, lastHigh, leafLevels, tableLevels) =>
-      callback({
-        first: fromWords(firstLow, firstHigh),
-        last: fromWords(lastLow, lastHigh),
-        leafLevels,
-        tableLevels,
-      }),
-  };
-}
-
-function policyOf(policy: GatherPolicyName): GatherPolicy {
-  const known = Object.hasOwn(POLICIES, policy) ? POLICIES[policy] : undefined;
-  if (known !== undefined) return known;
-  throw new PageTableError("INVALID_OPTION", `gather: "range", "no-gaps" or "queued", not ${String(policy)}`);
 }

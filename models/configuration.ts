@@ -84,6 +84,10 @@ export interface Configuration {
   readonly cachesNotPresent?: boolean | undefined;
   /** ARM, Mali: the hardware takes a live item's change of size, which its architecture allows it not to. */
   readonly toleratesSizeChange?: boolean | undefined;
+  /** What an unmap does with an entry inside of which its range begins or ends; absent: the whole entry goes at an end. */
+  readonly partialUnmap?: "whole" | "cut" | "refuse" | undefined;
+  /** When an unmap frees a table: when it removed all that it spans (or absent), or as soon as it is empty. */
+  readonly freeing?: "covered" | "empty" | undefined;
   /** Physical address of the table memory's window, 4 KiB aligned. */
   readonly tableBase: bigint;
 }

@@ -83,6 +83,8 @@ export type Code =
   | "OUT_OF_MEMORY"
   /** EOPNOTSUPP: the format does not track dirty state. */
   | "NOT_SUPPORTED"
+  /** EINVAL: an unmap that begins or ends inside an entry, of a domain that refuses it. */
+  | "PARTIAL_ENTRY"
   /** ENOENT: setDirty on an address without a leaf. */
   | "NOT_MAPPED";
 
@@ -111,6 +113,8 @@ export type Outcome =
     }
   | {
       readonly op: "unmap" | "unmapGathered";
+      /** Why nothing was removed: only of a domain that cuts or refuses parts of entries. */
+      readonly refusal?: Code | undefined;
       readonly removedBytes: bigint;
       readonly invalidated: readonly Range[];
     }

@@ -48,6 +48,7 @@ const errnoOf: Record<ErrorCode, string> = {
   WALK_FAILED: "EFAULT",
   PAGES_LEFT_BEHIND: "ENXIO",
   NEEDS_EXCLUSION: "EBUSY",
+  PARTIAL_ENTRY: "EINVAL",
   HARDWARE_STOPPED: "EIO",
   NO_DOMAIN_ID: "ENOSPC",
 };

@@ -101,7 +101,7 @@ export class PageByPage {
       }
       case "unmap":
       case "unmapGathered":
-        return { op, removedBytes: this.#unmap(operation.iova, operation.length) };
+        return this.#unmapBy(operation, outcome);
       case "lookup": {
         const page = this.#pageAt(operation.iova);
         return { op, pa: page && page.pa + (operation.iova % this.#pageBytes) };
@@ -195,6 +195,34 @@ export class PageByPage {
     const [first, end] = this.#range(iova, length);
     for (let page = first; page < end; page++) if (!this.#fixed.space.has(page)) return "IOVA_OUT_OF_RANGE";
     return undefined;
+  }
+
+  /** Entries across an end of the range are cut first, or in the way, where the domain says so. */
+  #unmapBy(operation: Extract<Operation, { op: "unmap" | "unmapGathered" }>, outcome: Outcome): object {
+    const { op, iova, length } = operation;
+    const { partialUnmap = "whole" } = this.#configuration;
+    const isRange = this.#refusalOfRange(iova, length) === undefined;
+    const isAsked = partialUnmap !== "whole" && isRange;
+    const edges = isAsked ? [iova, iova + length].filter((edge) => this.#isInside(edge)) : [];
+    let refusal: string | undefined;
+    if (edges.length > 0)
+      refusal = partialUnmap === "refuse" ? "PARTIAL_ENTRY" : this.#cutAll(edges, outcome);
+    if (refusal !== undefined) return { op, refusal, removedBytes: 0n };
+    return { op, removedBytes: this.#unmap(iova, length) };
+  }
+
+  #cutAll(edges: readonly bigint[], outcome: Outcome): string | undefined {
+    const isPossible = (edge: bigint) =>
+      edge % this.#fixed.sizes[0] === 0n && !this.#needsSize(this.#pageAt(edge)?.entry ?? [0n, 0n]);
+    if (!edges.every(isPossible)) return "MISALIGNED";
+    if ("refusal" in outcome && outcome.refusal === "OUT_OF_MEMORY") return outcome.refusal;
+    for (const edge of edges) this.#cut(edge);
+    return undefined;
+  }
+
+  #isInside(edge: bigint): boolean {
+    const entry = this.#pageAt(edge)?.entry;
+    return entry !== undefined && entry[0] * this.#pageBytes !== edge;
   }
 
   #unmap(iova: bigint, length: bigint): bigint {

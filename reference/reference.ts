@@ -9,7 +9,7 @@ import { collect, collectAtOnce, EVERYTHING } from "./gathering.js";
 import { larger, levelOfSize, offeredSizesLg2, sizesIn, smaller, tableSpanLg2 } from "./geometry.js";
 import { endOf, Leaves, type Run } from "./leaves.js";
 import { isMultiple, rangeCode, refusalOfMap } from "./refusals.js";
-import { type Mapped, relayout } from "./relayout.js";
+import { type Mapped, NO_EDGES, relayout, removeTables, settleEdges } from "./relayout.js";
 import { ascending, Tables } from "./tables.js";
 
 const LAST_ADDRESS = 2n ** 64n - 1n;
@@ -241,19 +241,35 @@ export class Reference {
   }
 
   #unmap(op: "unmap" | "unmapGathered", iova: bigint, length: bigint): Outcome {
+    const { configuration } = this;
+    const isRange = rangeCode(configuration, iova, length) === "OK";
+    const edges = isRange ? settleEdges(this.#mapped, iova, iova + length) : NO_EDGES;
+    if (edges.code !== "OK") return { op, refusal: edges.code, removedBytes: 0n, invalidated: [] };
+    const ranges = [...edges.replaced];
     const end = this.#removeLeaves(iova, length);
-    if (end === iova) return { op, removedBytes: 0n, invalidated: [] };
-    const range: Range = this.configuration.gather === "queued" ? EVERYTHING : [iova, end - 1n];
-    const removedTables = this.tables.removeWithin(this.topLevel, iova, end).length;
-    let invalidated: readonly Range[] = [range];
-    if (op === "unmapGathered") {
-      const pending = this.pendingInvalidation;
-      const pieces = collect(this.configuration, pending === undefined ? [range] : [pending, range]);
-      invalidated = pieces.length > 1 ? this.#sync() : [];
-      this.pendingInvalidation = pieces[pieces.length - 1];
-      this.quarantinedTableCount += removedTables;
+    let removedTables = 0;
+    if (end > iova) {
+      const removed = removeTables(this.#mapped, iova, end);
+      removedTables = removed.freedTables;
+      ranges.push(removed.range);
     }
-    return { op, removedBytes: end - iova, invalidated };
+    const isGathered = op === "unmapGathered";
+    const synced = isGathered ? this.#gather(ranges, removedTables) : collectAtOnce(configuration, ranges);
+    return { op, removedBytes: end - iova, invalidated: [...edges.broken, ...synced] };
+  }
+
+  /** Adds ranges to the gather that stays open; says what had to be invalidated for that. */
+  #gather(ranges: readonly Range[], tables: number): Range[] {
+    const synced: Range[] = [];
+    for (const range of ranges) {
+      const one = this.configuration.gather === "queued" ? EVERYTHING : range;
+      const pending = this.pendingInvalidation;
+      const pieces = collect(this.configuration, pending === undefined ? [one] : [pending, one]);
+      if (pieces.length > 1) synced.push(...this.#sync());
+      this.pendingInvalidation = pieces[pieces.length - 1];
+    }
+    this.quarantinedTableCount += tables;
+    return synced;
   }
 
   #sync(): readonly Range[] {

@@ -6,7 +6,7 @@ import type { Configuration } from "../models/configuration.js";
 import type { Code, Operation, Outcome, Range } from "../models/operations.js";
 import { factsOf } from "./formats.js";
 import { collectAtOnce } from "./gathering.js";
-import { levelOfSize, tableSpanLg2 } from "./geometry.js";
+import { larger, levelOfSize, smaller, tableSpanLg2 } from "./geometry.js";
 import { endOf, type Leaves, type Run } from "./leaves.js";
 import { rangeCode } from "./refusals.js";
 import { type Tables, tableKey } from "./tables.js";
@@ -52,13 +52,62 @@ export function relayout(mapped: Mapped, operation: Relayout): Outcome {
     operation.op === "cut"
       ? cut(mapped, [operation.iova])
       : resize(mapped, operation.iova, operation.iova + length, sizesLg2);
-  // Entries are broken and forgotten one by one, or replaced and then forgotten together.
+  const { broken, replaced } = forgotten(configuration, ranges);
+  const invalidated = [...broken, ...collectAtOnce(configuration, replaced)];
+  return { op: operation.op, code, missed: broken.length > 0 ? ranges : [], invalidated };
+}
+
+/** Entries that became others are broken and forgotten one by one, or replaced and then forgotten together. */
+function forgotten(configuration: Configuration, ranges: readonly Range[]) {
   const isBroken = factsOf(configuration).breakBeforeMake && configuration.toleratesSizeChange !== true;
+  if (!isBroken) return { broken: [], replaced: ranges };
   // Where misses are remembered, that of the moment must be forgotten as well.
   const times = configuration.cachesNotPresent === true ? [0, 1] : [0];
-  const broken = ranges.flatMap((entry) => times.map(() => entry));
-  const invalidated = isBroken ? broken : collectAtOnce(configuration, ranges);
-  return { op: operation.op, code, missed: isBroken ? ranges : [], invalidated };
+  return { broken: ranges.flatMap((entry) => times.map(() => entry)), replaced: [] };
+}
+
+/** What cutting the edges of an unmap did: what was broken was invalidated, what was replaced is to be. */
+interface Edges {
+  readonly code: Code;
+  readonly broken: readonly Range[];
+  readonly replaced: readonly Range[];
+}
+
+export const NO_EDGES: Edges = { code: "OK", broken: [], replaced: [] };
+
+/** Cuts the entries inside of which a range begins or ends, or refuses the range, as the domain says. */
+export function settleEdges(mapped: Mapped, iova: bigint, end: bigint): Edges {
+  const { configuration } = mapped;
+  const { partialUnmap = "whole" } = configuration;
+  if (partialUnmap === "whole") return NO_EDGES;
+  const isInside = (edge: bigint) => entryAround(mapped, edge).length > 0;
+  if (partialUnmap === "refuse") {
+    return { ...NO_EDGES, code: [iova, end].some(isInside) ? "PARTIAL_ENTRY" : "OK" };
+  }
+  const { code, ranges } = cut(mapped, [iova, end]);
+  return { code, ...forgotten(configuration, ranges) };
+}
+
+/** Removes the tables of which an unmap of `[iova, end)` left nothing; the range covers what they spanned, too. */
+export function removeTables({ configuration, leaves, tables }: Mapped, iova: bigint, end: bigint) {
+  let range: Range = [iova, end - 1n];
+  if (configuration.freeing !== "empty") {
+    return { range, freedTables: tables.removeWithin(tables.topLevel, iova, end).length };
+  }
+  let freedTables = 0;
+  for (let level = 0; level < tables.topLevel; level++) {
+    const lg2 = BigInt(tableSpanLg2(configuration, level));
+    const from = (iova >> lg2) << lg2;
+    for (const first of tables.within(level, from, ((end - 1n + (1n << lg2)) >> lg2) << lg2)) {
+      const last = first + (1n << lg2) - 1n;
+      const isInUse = leaves.within(first, last + 1n).length > 0;
+      if (isInUse || (level > 0 && tables.within(level - 1, first, last + 1n).length > 0)) continue;
+      tables.remove(level, first);
+      freedTables++;
+      range = [smaller(range[0], first), larger(range[1], last)];
+    }
+  }
+  return { range, freedTables };
 }
 
 const sizesUpTo = ({ sizesLg2 }: Mapped, largestLg2: number) => sizesLg2.filter((lg2) => lg2 <= largestLg2);

@@ -145,6 +145,7 @@ const errnos: Readonly<Record<Exclude<Code, "OK">, readonly string[]>> = {
   OUT_OF_MEMORY: ["ENOMEM"],
   NOT_SUPPORTED: ["EOPNOTSUPP", "ENOTSUP"],
   NOT_MAPPED: ["ENOENT"],
+  PARTIAL_ENTRY: ["EINVAL"],
 };
 
 /** What a refusal's word means, where another code is expected: that one if the word fits it as well. */

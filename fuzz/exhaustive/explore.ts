@@ -177,6 +177,7 @@ class Explorer {
     }
     const wanted = reference.apply(operation);
     if ("code" in wanted) this.#codes.add(wanted.code);
+    if ("refusal" in wanted && wanted.refusal !== undefined) this.#codes.add(wanted.refusal);
     compareOutcomes(operation, given, wanted, differences);
     const complaint = pages.apply(operation, wanted, reference.topLevel);
     if (complaint !== undefined) {

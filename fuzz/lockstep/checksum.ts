@@ -21,6 +21,7 @@ export class Checksum {
     if (operation.op === "resize") this.#addWord(operation.largestLg2);
     if (outcome === undefined) return;
     if ("code" in outcome) this.#addText(outcome.code);
+    if ("refusal" in outcome && outcome.refusal !== undefined) this.#addText(outcome.refusal);
     if ("invalidated" in outcome) {
       for (const [first, last] of outcome.invalidated) {
         this.#addBig(first);

@@ -69,13 +69,15 @@ export function optionsOf(
   memory: TableMemory,
   journal: Pick<Journal, "invalidated" | "cleaned">,
 ): CommonOptions {
-  const { oaWidthLg2, pageSizes, gather, cachesNotPresent } = configuration;
+  const { oaWidthLg2, pageSizes, gather, cachesNotPresent, partialUnmap, freeing } = configuration;
   const common: CommonOptions = {
     memory,
     oaWidthLg2,
     pageSizes,
     gather,
     cachesNotPresent,
+    partialUnmap,
+    freeing,
     invalidate: (range) => journal.invalidated(range),
   };
   const clean = (address: bigint, lengthBytes: number) =>

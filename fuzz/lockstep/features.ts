@@ -34,6 +34,7 @@ const codeNames = [
   "OUT_OF_MEMORY",
   "NOT_SUPPORTED",
   "NOT_MAPPED",
+  "PARTIAL_ENTRY",
 ];
 
 export class Features {
@@ -69,9 +70,10 @@ function bucket(count: number): number {
 
 function answerOf(outcome: Outcome): number {
   if (outcome.op === "trim" && outcome.code === "OK") return bucket(outcome.freedTables);
-  if ("code" in outcome) return codeNames.indexOf(outcome.code);
+  if ("removedBytes" in outcome && outcome.refusal !== undefined) return codeNames.indexOf(outcome.refusal);
   if ("removedBytes" in outcome)
     return outcome.removedBytes === 0n ? 0 : 1 + Math.min(outcome.invalidated.length, 2);
+  if ("code" in outcome) return codeNames.indexOf(outcome.code);
   if (outcome.op === "lookup") return outcome.pa === undefined ? 0 : 1;
   if (outcome.op === "sync") return Math.min(outcome.invalidated.length, 1);
   if (outcome.op === "entries") return bucket(outcome.entries.length);

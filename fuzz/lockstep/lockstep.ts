@@ -242,7 +242,8 @@ export class Lockstep {
       this.#wantedItems += items;
       return items;
     }
-    if (operation.op === "cut" || operation.op === "resize") {
+    const cuts = this.subject.configuration.partialUnmap === "cut" && "removedBytes" in wanted;
+    if (operation.op === "cut" || operation.op === "resize" || cuts) {
       const itemsBefore = this.#wantedItems;
       this.#wantedItems = this.#itemsWithin(this.reference.runs, 0n, 1n << 64n);
       return this.#wantedItems + itemsBefore;
@@ -409,6 +410,8 @@ export class Lockstep {
     let wantedLeaf = this.#tables.removedLeafLevels;
     let wantedTable = this.#tables.removedTableLevels;
     if (op === "unmapGathered" || op === "sync") {
+      // What was cut may be synced before what was removed waits: there the caches alone (I9) tell the levels.
+      if (this.subject.configuration.partialUnmap === "cut") return;
       // What this call removed waits; what waited before is due when anything is invalidated.
       const [leaf, table] = [this.#pendingLeafLevels, this.#pendingTableLevels];
       const isSynced = invalidations.length > 0;
@@ -428,9 +431,10 @@ export class Lockstep {
     const { storeCount, allocations } = this.subject.journal;
     const { op } = operation;
     let bound = 0;
-    if (op === "map" || op === "unmap" || op === "unmapGathered") {
+    const cuts = this.subject.configuration.partialUnmap === "cut" && op.startsWith("unmap");
+    if (!cuts && (op === "map" || op === "unmap" || op === "unmapGathered")) {
       bound = STORES_OF_A_PATH + 2 * changedItems + 4 * (allocations.length + this.#tables.removedTables);
-    } else if (op === "cut" || op === "resize" || op === "trim") {
+    } else if (cuts || op === "cut" || op === "resize" || op === "trim") {
       // A mark and a break for each item, beside its two words.
       bound = STORES_OF_A_PATH + 4 * (changedItems + allocations.length + this.#tables.removedTables);
     } else if (op === "setDirty") {

@@ -17,9 +17,10 @@ export function compareOutcomes(
   const iova = "iova" in operation ? operation.iova : undefined;
   const differ = (invariant: Invariant, what: string, one: string, other: string) =>
     differences.add(invariant, iova, `${operation.op} ${what} ${one}; the reference says ${other}`);
-  if ("code" in given && "code" in wanted && given.code !== wanted.code) {
-    const isOfRange = rangeCodes.includes(given.code) || rangeCodes.includes(wanted.code);
-    differ(isOfRange ? "I18" : "I3", "answered", given.code, wanted.code);
+  const [code, other] = [codeOf(given), codeOf(wanted)];
+  if (code !== other) {
+    const isOfRange = rangeCodes.includes(code) || rangeCodes.includes(other);
+    differ(isOfRange ? "I18" : "I3", "answered", code, other);
   }
   if (given.op === "map" && wanted.op === "map" && given.mappedBytes !== wanted.mappedBytes) {
     const [one, other] = [describeLength(given.mappedBytes), describeLength(wanted.mappedBytes)];
@@ -51,6 +52,12 @@ export function compareOutcomes(
   if ("entries" in given && "entries" in wanted) compareEntries(given.entries, wanted.entries, differ);
 }
 
+/** What is not refused is done. */
+function codeOf(outcome: Outcome): Code {
+  if ("removedBytes" in outcome) return outcome.refusal ?? "OK";
+  return "code" in outcome ? outcome.code : "OK";
+}
+
 /** The commonest outcomes, without looking for what may differ. False says nothing. */
 function isPlainlyEqual(given: Outcome, wanted: Outcome): boolean {
   if (given.op === "map" && wanted.op === "map") {
@@ -58,7 +65,8 @@ function isPlainlyEqual(given: Outcome, wanted: Outcome): boolean {
     return isAnswer && given.invalidated.length === 0 && wanted.invalidated.length === 0;
   }
   if ("removedBytes" in given && "removedBytes" in wanted) {
-    return given.removedBytes === wanted.removedBytes && sameRanges(given.invalidated, wanted.invalidated);
+    const isAnswer = codeOf(given) === codeOf(wanted) && given.removedBytes === wanted.removedBytes;
+    return isAnswer && sameRanges(given.invalidated, wanted.invalidated);
   }
   return given.op === "lookup" && wanted.op === "lookup" && given.pa === wanted.pa;
 }
@@ -127,7 +135,10 @@ export function describeOutcome(outcome: Outcome): string {
       );
     case "unmap":
     case "unmapGathered":
-      return withInvalidation(`removed ${describeLength(outcome.removedBytes)}`, outcome.invalidated);
+      return withInvalidation(
+        codeOf(outcome) === "OK" ? `removed ${describeLength(outcome.removedBytes)}` : codeOf(outcome),
+        outcome.invalidated,
+      );
     case "cut":
     case "resize":
       return withInvalidation(outcome.code, outcome.invalidated);

@@ -197,12 +197,12 @@ export class PageTableSubject implements Subject {
         return { op: "map", code: codeOf(status), mappedBytes, invalidated: this.#invalidated() };
       }
       case "unmap": {
-        const removedBytes = table.unmap(operation.iova, operation.length);
-        return { op: "unmap", removedBytes, invalidated: this.#invalidated() };
+        const status = table.tryUnmap(operation.iova, operation.length);
+        return this.#unmapped("unmap", status);
       }
       case "unmapGathered": {
-        const removedBytes = table.unmap(operation.iova, operation.length, this.#gather);
-        return { op: "unmapGathered", removedBytes, invalidated: this.#invalidated() };
+        const status = table.tryUnmap(operation.iova, operation.length, this.#gather);
+        return this.#unmapped("unmapGathered", status);
       }
       case "sync":
         this.#gather.sync();
@@ -252,6 +252,11 @@ export class PageTableSubject implements Subject {
   #entries(iova: bigint, length: bigint): EntryFacts[] {
     const entries: EntryFacts[] = [...this.table.entries(iova, length)];
     return this.#tracksDirty ? entries : entries.map((entry) => ({ ...entry, dirty: false }));
+  }
+
+  #unmapped(op: "unmap" | "unmapGathered", status: Status): Outcome {
+    const refused = status === Status.OK ? {} : { refusal: codeOf(status) };
+    return { op, ...refused, removedBytes: this.table.unmappedBytes, invalidated: this.#invalidated() };
   }
 
   #missed(): readonly Range[] {
@@ -318,6 +323,7 @@ const codes: readonly Code[] = [
   "OUT_OF_MEMORY",
   "NOT_SUPPORTED",
   "NOT_MAPPED",
+  "PARTIAL_ENTRY",
 ];
 
 const codesByStatus = new Map<number, Code>(

@@ -4,7 +4,7 @@ import type { Gather } from "../memory/gather.js";
 import { threads } from "../stamp/variant.js";
 import type { Cursor } from "./cursor.js";
 import type { Domain } from "./domain.js";
-import { EntryFacts, Fragment } from "./fragment.js";
+import { EntryFacts, Fragment, offsetOf } from "./fragment.js";
 
 /**
  * Makes an address the first of an entry, if it is inside of one; every part of that is as dirty as it was. Nothing
@@ -35,9 +35,4 @@ function fragmentAt(domain: Domain, cursor: Cursor, low: number, high: number): 
   if (!cursor.seek(low, high, low, high)) return undefined;
   const offset = offsetOf(low, high, cursor);
   return offset === 0 ? undefined : new Fragment(domain, new EntryFacts(cursor), [offset]);
-}
-
-/** How far an address lies inside the entry on which a cursor stands. */
-function offsetOf(low: number, high: number, cursor: Cursor): number {
-  return ((high ^ cursor.high) >>> 0) * 2 ** 32 + ((low ^ cursor.low) >>> 0);
 }

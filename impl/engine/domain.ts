@@ -17,6 +17,7 @@ import {
 } from "../stamp/format.js";
 import { publishTop } from "../stamp/variant.js";
 import { itemMask, levelLg2, tableWord, trailingZeros } from "./geometry.js";
+import type { PartialUnmap } from "./partial-unmap.js";
 
 /** What an incoherent domain tells its owner: these bytes must reach memory before anything else is stored. */
 export interface CleanWords {
@@ -44,6 +45,9 @@ export interface DomainSettings {
   readonly cachesNotPresent: boolean;
   /** The hardware takes a change of size of a live item, though its architecture lets it not. */
   readonly toleratesSizeChange: boolean;
+  readonly partialUnmap: PartialUnmap;
+  /** A table is freed as soon as it is empty, not only when one unmap removes all that it spans. */
+  readonly freesEmpty: boolean;
   /** Absent: the walker snoops. */
   readonly cleaner: CleanWords | undefined;
 }
@@ -54,6 +58,9 @@ export interface Missed {
   readonly high: number;
   readonly sizeLg2: number;
 }
+
+/** A power of two. */
+const LIVE_ITEMS = 1024;
 
 /** Levels fit the low bits of a frame's word index, for frames are at least 32 bytes. */
 const LEVEL_MASK = 7;
@@ -79,6 +86,8 @@ export class Domain {
   readonly cachesNotPresent: boolean;
   /** A live item that changes its size or kind is broken first, and forgotten. */
   readonly breaksFirst: boolean;
+  readonly partialUnmap: PartialUnmap;
+  readonly freesEmpty: boolean;
   readonly cleaner: CleanWords | undefined;
   /** Everything above the output width, and the encryption bit: these may not be set in a PA. */
   readonly paForbiddenLow: number;
@@ -136,6 +145,18 @@ export class Domain {
   /** What had no translation for a moment in the last cut or resize, entry by entry. */
   readonly missed: Missed[] = [];
 
+  /** Items that were in use when last looked at, one for a table (see `free-emptied.ts`). */
+  readonly liveItems: Int32Array;
+  /** What the tables spanned that the running unmap freed because they were empty. */
+  spanFirstLow = 0;
+  spanFirstHigh = 0;
+  spanLastLow = 0;
+  spanLastHigh = 0;
+
+  /** The first address of the last unmap. */
+  unmapFromLow = 0;
+  unmapFromHigh = 0;
+
   /** How many tables the last trim freed. */
   trimmedTables = 0;
 
@@ -165,6 +186,9 @@ export class Domain {
     this.tracksDirty = tracksDirty && (settings.flags & dirtyFlag) === dirtyFlag;
     this.cachesNotPresent = settings.cachesNotPresent;
     this.breaksFirst = breakBeforeMake && !settings.toleratesSizeChange;
+    this.partialUnmap = settings.partialUnmap;
+    this.freesEmpty = settings.freesEmpty;
+    this.liveItems = settings.freesEmpty ? new Int32Array(LIVE_ITEMS).fill(-1) : NO_CELL;
     this.cleaner = settings.cleaner;
     this.signExtended = settings.signExtended;
     const vaBits = settings.signExtended ? settings.vaWidthLg2 - 1 : settings.vaWidthLg2;

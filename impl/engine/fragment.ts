@@ -75,6 +75,11 @@ export class EntryFacts {
   }
 }
 
+/** How far an address lies inside the entry on which a cursor stands. */
+export function offsetOf(low: number, high: number, cursor: Cursor): number {
+  return ((high ^ cursor.high) >>> 0) * TWO_TO_32 + ((low ^ cursor.low) >>> 0);
+}
+
 /** The page sizes below 4 GiB that are for an output address; those above are for all. */
 export function sizesLowFor(domain: Domain, paHigh: number): number {
   return pageReachLg2 < 64 && paHigh >>> (pageReachLg2 - 32) !== 0 ? domain.farSizesLow : domain.sizesLow;

@@ -102,7 +102,7 @@ function shrink(
     for (; made < fragments.length; made++) fragments[made].make(gather, breaking);
   } finally {
     // When the user's `invalidate` threw.
-    for (const unmade of fragments.slice(made)) unmade.discard();
+    for (const unmade of fragments.slice(made + 1)) unmade.discard();
   }
   return Status.OK;
 }

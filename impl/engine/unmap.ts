@@ -1,6 +1,6 @@
 /**
  * Unmapping: entry after entry from the first address on, until the range ends or a hole is met. Nothing is split:
- * an end inside an entry removes the whole entry, a start inside one removes nothing.
+ * an end inside an entry removes the whole entry, a start inside one removes nothing (`partial-unmap.ts` splits).
  */
 import { Status } from "../errors.js";
 import { EntryKind } from "../formats/format.js";
@@ -18,6 +18,7 @@ import {
 } from "../stamp/format.js";
 import { clearItems, enterTable, loadItem } from "../stamp/variant.js";
 import type { Domain } from "./domain.js";
+import { beginSpan, freeEmptied, widened } from "./free-emptied.js";
 import {
   below,
   itemMask,
@@ -39,12 +40,13 @@ import { beyondTop } from "./lookup.js";
 
 const GRANULE_MASK = (1 << granuleLg2) - 1;
 
-/** Tables on the way to the present item, by level. Operations do not nest, so one array serves a stamp. */
+/** Items on the way to the present one, by level. Operations do not nest, so one array serves a stamp. */
 const path = new Int32Array(8);
 
 /**
  * Unmaps the inclusive range; what was removed is `[first, result…)`, nothing if `resultAny` is false. A table is
- * freed when what this call removed, without a hole, covers every address it spans; the root never is.
+ * freed when what this call removed, without a hole, covers every address it spans, or, if the domain says so, when
+ * nothing is left in it; the root never is.
  */
 export function unmap(
   domain: Domain,
@@ -61,6 +63,7 @@ export function unmap(
   if (firstHigh === lastHigh && lastLow === (firstLow | GRANULE_MASK)) {
     if (unmapPage(domain, firstLow, firstHigh, gather)) return;
   }
+  if (domain.freesEmpty) beginSpan(domain, firstLow, firstHigh);
   const words = domain.words;
   let low = firstLow | 0;
   let high = firstHigh | 0;
@@ -85,9 +88,12 @@ export function unmap(
     // Short of its last item it met a table, into which it goes on, or a hole. The address after the last is 0.
     if (item <= lastItem) going = kindOf(words[item], level) === EntryKind.Table;
     else going = !domain.seekHoldsLast && (low | high) !== 0;
+    let covered = 0;
     if (item === domain.seekTable + itemsPerTable * itemWords && level < domain.topLevel) {
-      tableLevels |= freeCovered(domain, domain.seekTable, level, low, high, firstLow, firstHigh);
+      covered = freeCovered(domain, domain.seekTable, level, low, high, firstLow, firstHigh);
     }
+    if (domain.freesEmpty) covered |= freeUncovered(domain, words, low, high, item, covered);
+    tableLevels |= covered;
   }
   domain.resultLow = low;
   domain.resultHigh = high;
@@ -95,8 +101,28 @@ export function unmap(
   domain.resultAny = true;
   const endLow = (low - 1) | 0;
   const endHigh = low === 0 ? (high - 1) | 0 : high;
-  gather.add(firstLow, firstHigh, endLow, endHigh, leafLevels, tableLevels);
+  if (domain.freesEmpty && domain.freedCount !== 0) {
+    widened(domain, firstLow, firstHigh, endLow, endHigh, leafLevels, tableLevels, gather);
+  } else {
+    gather.add(firstLow, firstHigh, endLow, endHigh, leafLevels, tableLevels);
+  }
   if (domain.freedCount !== 0) domain.giveFrames(gather);
+}
+
+/** After the items before one were cleared: frees what is empty on the way to the last address before `end…`. */
+function freeUncovered(
+  domain: Domain,
+  words: Int32Array,
+  endLow: number,
+  endHigh: number,
+  end: number,
+  covered: number,
+): number {
+  const lastLow = (endLow - 1) | 0;
+  const lastHigh = endLow === 0 ? (endHigh - 1) | 0 : endHigh;
+  // The tables that were covered are gone: the path ends above them now.
+  const item = covered === 0 ? end - itemWords : seek(domain, words, lastLow, lastHigh);
+  return freeEmptied(domain, domain.seekTable, domain.seekLevel, item, path, lastLow, lastHigh);
 }
 
 /** Unmaps one smallest page, the commonest request of all. False: it is not so simple, and nothing was done. */
@@ -110,6 +136,15 @@ function unmapPage(domain: Domain, low: number, high: number, gather: Gather): b
   domain.resultAny = true;
   domain.resultLow = (low + GRANULE_MASK + 1) | 0;
   domain.resultHigh = domain.resultLow === 0 ? (high + 1) | 0 : high;
+  if (domain.freesEmpty) {
+    beginSpan(domain, low, high);
+    const levels = freeEmptied(domain, domain.seekTable, 0, item, path, low, high);
+    if (levels !== 0) {
+      widened(domain, low, high, low | GRANULE_MASK, high, 1, levels, gather);
+      domain.giveFrames(gather);
+      return true;
+    }
+  }
   gather.add(low, high, low | GRANULE_MASK, high, 1, 0);
   return true;
 }

@@ -44,7 +44,10 @@ export const amdv1Configurations: readonly Configuration[] = [
   amdv1("top3-va64-enc32", { topLevel: 3, encryptionBit: 32, tableBase: bases.below52Without32 }),
   // The top stays where it began, and leaves carry no FC.
   amdv1("top3-va48-fixed", { topLevel: 3, vaWidthLg2: 48, growingTop: false, forceCoherence: false }),
+  amdv1("top2-va64-cutting-emptying", { partialUnmap: "cut", freeing: "empty", gather: "no-gaps" }),
+  amdv1("top2-va64-refusing", { partialUnmap: "refuse", vaWidthLg2: 48 }),
 
+  amdv1("tiny-2-levels-refusing", { ...tinySpace(1), growingTop: false, partialUnmap: "refuse" }),
   amdv1("tiny-2-levels", { ...tinySpace(1), growingTop: false }),
   amdv1("tiny-3-levels", { ...tinySpace(2), growingTop: false, tableBase: bases.straddling }),
   // Begins with two levels and grows to three.
@@ -65,4 +68,10 @@ export const amdv1MockConfigurations: readonly Configuration[] = [
 
   amdv1Mock("tiny-2-levels", tinySpace(1, 11)),
   amdv1Mock("tiny-3-levels", tinySpace(2, 11)),
+  amdv1Mock("tiny-3-levels-cutting-emptying", {
+    ...tinySpace(2, 11),
+    partialUnmap: "cut",
+    freeing: "empty",
+    gather: "no-gaps",
+  }),
 ];

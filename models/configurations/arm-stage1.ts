@@ -54,6 +54,8 @@ export const armv8Stage1Configurations: readonly Configuration[] = [
 
   // All sizes from here on: contiguous runs at every level that has them.
   stage1("4k-all", 12, 48, 48, { tableBase: bases.straddling }),
+  stage1("4k-all-size-tolerant-hd", 12, 39, 48, { toleratesSizeChange: true, dirtyTracking: true }),
+  stage1("4k-cutting-noncoh", 12, 48, 48, { incoherent: true, partialUnmap: "cut", freeing: "empty" }),
   stage1("4k-hd-nogaps", 12, 39, 48, { dirtyTracking: true, gather: "no-gaps" }),
   stage1("4k-ttbr1-hd-queued", 12, 42, 44, { upperHalf: true, dirtyTracking: true, gather: "queued" }),
   // Contiguous pages and blocks alone: the smallest page is sixteen items.
@@ -74,6 +76,13 @@ export const armv8Stage1Configurations: readonly Configuration[] = [
 
   stage1("tiny-2-levels", 12, 39, 48, tinySpace(1)),
   stage1("tiny-2-levels-hd", 12, 39, 48, { ...tinySpace(1), dirtyTracking: true }),
+  stage1("tiny-2-levels-size-tolerant", 12, 39, 48, { ...tinySpace(1), toleratesSizeChange: true }),
+  stage1("tiny-2-levels-cutting-emptying-caching", 12, 39, 48, {
+    ...tinySpace(1),
+    partialUnmap: "cut",
+    freeing: "empty",
+    cachesNotPresent: true,
+  }),
   stage1("tiny-2-levels-ttbr1", 12, 39, 48, { ...tinySpace(1), upperHalf: true, gather: "no-gaps" }),
   stage1("tiny-2-levels-64k-noncoh", 16, 39, 52, { ...tinySpace(1, 16), incoherent: true }),
   // The root has two items only.

@@ -37,5 +37,6 @@ export const vtdConfigurations: readonly Configuration[] = [
   vtd("tiny-2-levels", tinySpace(1)),
   vtd("tiny-2-levels-caching", { ...tinySpace(1), cachesNotPresent: true }),
   vtd("tiny-2-levels-nogaps-incoherent", { ...tinySpace(1), gather: "no-gaps", incoherent: true }),
+  vtd("tiny-3-levels-cutting", { ...tinySpace(2), partialUnmap: "cut" }),
   vtd("tiny-3-levels", { ...tinySpace(2), tableBase: bases.straddling }),
 ];

@@ -43,6 +43,7 @@ export const x86Configurations: readonly Configuration[] = [
 
   x86("tiny-2-levels", tinySpace(1)),
   x86("tiny-2-levels-queued-incoherent", { ...tinySpace(1), gather: "queued", incoherent: true }),
+  x86("tiny-3-levels-signed-emptying", { ...tinySpace(2), signExtended: true, freeing: "empty" }),
   x86("tiny-2-levels-signed", { ...tinySpace(1), signExtended: true }),
   x86("tiny-3-levels-signed", { ...tinySpace(2), signExtended: true, tableBase: bases.straddling }),
 ];

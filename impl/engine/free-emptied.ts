@@ -1,0 +1,119 @@
+/**
+ * Freeing a table as soon as nothing is left in it. Whether anything is, memory itself says: an item that was last
+ * seen in use is remembered for each table, and asked first. Only if that one is empty now are the others looked at,
+ * from the hole on. So mapping keeps no count, and tables that somebody else filled are right as well.
+ */
+import type { Gather } from "../memory/gather.js";
+import { isEmpty, itemWords } from "../stamp/format.js";
+import type { Domain } from "./domain.js";
+import {
+  below,
+  itemMask,
+  itemsPerTable,
+  itemWordsLg2,
+  levelLg2,
+  offsetMaskHigh,
+  offsetMaskLow,
+  shiftRightLow,
+} from "./geometry.js";
+import { clearItem, itemBytes } from "./items.js";
+
+/** Tables whose word differs in these bits only share what is remembered. No table is smaller. */
+const TABLE_WORDS_LG2 = 8;
+
+/**
+ * Frees a table if it is empty, now that an item of it is, and the tables above it for which the same is true. `path`
+ * has the items that lead to it, by level; the address is one that the item translated. Returns the mask of the levels
+ * freed, and notes what they spanned for `widened`.
+ */
+export function freeEmptied(
+  domain: Domain,
+  first: number,
+  firstLevel: number,
+  emptied: number,
+  path: Int32Array,
+  low: number,
+  high: number,
+): number {
+  const topLevel = domain.topLevel;
+  let table = first;
+  let item = emptied;
+  let levels = 0;
+  for (let level = firstLevel; level < topLevel && isEmptyTable(domain, table, item); level++) {
+    item = path[level + 1];
+    clearItem(domain, domain.words, item);
+    if (domain.cleaner !== undefined) domain.clean(item, itemBytes);
+    domain.takeOutOfUse(table);
+    levels |= 1 << level;
+    const spanLg2 = levelLg2(level + 1);
+    noteSpan(domain, low, high, spanLg2);
+    table = item - ((shiftRightLow(low, high, spanLg2) & itemMask) << itemWordsLg2);
+  }
+  return levels;
+}
+
+function isEmptyTable(domain: Domain, table: number, emptied: number): boolean {
+  const { words, liveItems } = domain;
+  const end = table + itemsPerTable * itemWords;
+  const place = (table >>> TABLE_WORDS_LG2) & (liveItems.length - 1);
+  const live = liveItems[place];
+  if (live >= table && live < end && !isEmpty(words[live])) return false;
+  for (let item = emptied; item < end; item += itemWords) {
+    if (isEmpty(words[item])) continue;
+    liveItems[place] = item;
+    return false;
+  }
+  for (let item = table; item < emptied; item += itemWords) {
+    if (isEmpty(words[item])) continue;
+    liveItems[place] = item;
+    return false;
+  }
+  return true;
+}
+
+/** Begins to note what freed tables span, at an address that is removed. */
+export function beginSpan(domain: Domain, low: number, high: number): void {
+  domain.spanFirstLow = low;
+  domain.spanFirstHigh = high;
+  domain.spanLastLow = low;
+  domain.spanLastHigh = high;
+}
+
+function noteSpan(domain: Domain, low: number, high: number, spanLg2: number): void {
+  const firstLow = low & ~offsetMaskLow(spanLg2);
+  const firstHigh = high & ~offsetMaskHigh(spanLg2);
+  const lastLow = low | offsetMaskLow(spanLg2);
+  const lastHigh = high | offsetMaskHigh(spanLg2);
+  if (below(firstLow, firstHigh, domain.spanFirstLow, domain.spanFirstHigh)) {
+    domain.spanFirstLow = firstLow;
+    domain.spanFirstHigh = firstHigh;
+  }
+  if (below(domain.spanLastLow, domain.spanLastHigh, lastLow, lastHigh)) {
+    domain.spanLastLow = lastLow;
+    domain.spanLastHigh = lastHigh;
+  }
+}
+
+/** Adds what was removed to a gather, as one range with all that the freed tables spanned. */
+export function widened(
+  domain: Domain,
+  firstLow: number,
+  firstHigh: number,
+  lastLow: number,
+  lastHigh: number,
+  leafLevels: number,
+  tableLevels: number,
+  gather: Gather,
+): void {
+  const { spanFirstLow, spanFirstHigh, spanLastLow, spanLastHigh } = domain;
+  const isBefore = below(spanFirstLow, spanFirstHigh, firstLow, firstHigh);
+  const isBehind = below(lastLow, lastHigh, spanLastLow, spanLastHigh);
+  gather.add(
+    isBefore ? spanFirstLow : firstLow,
+    isBefore ? spanFirstHigh : firstHigh,
+    isBehind ? spanLastLow : lastLow,
+    isBehind ? spanLastHigh : lastHigh,
+    leafLevels,
+    tableLevels,
+  );
+}
