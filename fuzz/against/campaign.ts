@@ -54,8 +54,8 @@ export interface AgainstEvents {
   progressed(totals: AgainstTotals): void;
 }
 
-/** How many programs may be tried to shrink a finding; who hangs is waited for each time. */
-const EXECUTIONS: Readonly<Partial<Record<Invariant, number>>> = { HANG: 40 };
+/** How many programs may be tried to shrink a finding: who hangs is waited for, who crashes begun anew. */
+const EXECUTIONS: Readonly<Partial<Record<Invariant, number>>> = { HANG: 40, CRASH: 200 };
 const EXECUTIONS_OF_OTHERS = 500;
 
 /** Where subjects of a session come from. */

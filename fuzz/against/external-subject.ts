@@ -6,13 +6,13 @@ import type { Configuration } from "../../models/configuration.js";
 import { shapeOf } from "../../models/index.js";
 import type { EntryFacts, Operation, Outcome, Range } from "../../models/operations.js";
 import { Reference } from "../../reference/index.js";
-import { Inconclusive } from "../lockstep/failure.js";
+import { Inconclusive, SubjectFailure } from "../lockstep/failure.js";
 import { createItemBits } from "../lockstep/item-bits/index.js";
 import { Journal } from "../lockstep/journal.js";
 import type { HardwareRoot, Scope, Subject } from "../lockstep/subject.js";
 import type { Abilities } from "./abilities.js";
 import type { Answer, Happening } from "./answer.js";
-import { FollowedMemory } from "./followed-memory.js";
+import { FollowedMemory, type Near } from "./followed-memory.js";
 import { modeOf } from "./mode.js";
 import { codeOfRefusal, hex, ProtocolError, requestOf } from "./protocol.js";
 import type { Session } from "./session.js";
@@ -24,6 +24,8 @@ const FULL_AT = 0.9;
 const ALL_LEVELS = 0xff;
 /** Of the lookups by which the lockstep probes, one in so many is asked: each costs as much as an operation. */
 const PROBES_PER_LOOKUP = 4;
+/** Memory that goes through lines is read as a whole once in so many requests, and between them near the operation. */
+const REQUESTS_PER_READING = 32;
 
 export class ExternalSubject implements Subject {
   readonly configuration: Configuration;
@@ -44,6 +46,7 @@ export class ExternalSubject implements Subject {
   #forgotten: Range[] = [];
   #isDestroyed = false;
   #probes = 0;
+  #requests = 0;
 
   /** @throws Refused, SubjectFailure, AgainstError */
   constructor(configuration: Configuration, session: Session) {
@@ -121,11 +124,15 @@ export class ExternalSubject implements Subject {
     const answer = this.#session.ask(request);
     // Whoever only asks changes nothing; if it does, the next operation shows it.
     const isQuestion = operation.op === "lookup" || operation.op === "entries";
-    if (!isQuestion || answer.happened.length > 0) this.#follow(request, answer.happened);
+    if (!isQuestion || answer.happened.length > 0) {
+      this.#follow(request, answer.happened, "iova" in operation ? nearOf(operation) : undefined);
+    }
     return this.#read(request, answer, () => this.#outcome(operation, answer, wanted));
   }
 
   destroy(): void {
+    const late = this.#update(undefined);
+    if (late > 0) throw new SubjectFailure("I12", `${late} items changed of which no operation was near`);
     const answer = this.#session.ask("close");
     if (!answer.isOk) throw this.#session.breach("close", "it refused");
     for (const happening of answer.happened) this.#noteFrame("close", happening);
@@ -219,24 +226,33 @@ export class ExternalSubject implements Subject {
   }
 
   /** What happened during a request: frames taken, then what memory has become, then what was forgotten or freed. */
-  #follow(request: string, happened: readonly Happening[]): void {
+  #follow(request: string, happened: readonly Happening[], near?: Near): void {
     const { journal } = this;
-    for (const event of happened) if (event.kind === "taken") this.#noteFrame(request, event);
+    const freed = happened.map((event) => this.#noteFrame(request, event));
     const root = happened.filter((event) => event.kind === "root").at(-1);
     if (root?.kind === "root") this.#root = this.#rootAt(request, root.address, root.level);
     const { root: address, topLevel } = this.#root;
     if (topLevel < 0) return;
-    this.#memory.update(this.#memory.wordOf(address), topLevel, journal, (word, frameLg2) => {
-      if (!this.#reportsFrames) journal.allocated(word, frameLg2);
-    });
+    this.#update(this.#requests++ % REQUESTS_PER_READING === 0 ? undefined : near);
     if (root !== undefined) {
       const cell = this.#memory.wordOf(address) | topLevel;
       journal.published(cell, cell);
     }
-    for (const event of happened) {
-      if (event.kind === "given") this.#noteFrame(request, event);
+    for (const [index, event] of happened.entries()) {
+      const frameLg2 = freed[index];
+      if (event.kind === "given" && frameLg2 !== undefined) {
+        journal.released(this.#memory.wordOf(event.address), frameLg2);
+      }
       if (event.kind === "invalidated" && this.abilities.reportsInvalidations) journal.invalidated(event);
     }
+  }
+
+  /** Reads memory again; returns how many items changed. */
+  #update(near: Near): number {
+    const { root, topLevel } = this.#root;
+    return this.#memory.update(this.#memory.wordOf(root), topLevel, near, this.journal, (word, frameLg2) => {
+      if (!this.#reportsFrames) this.journal.allocated(word, frameLg2);
+    });
   }
 
   #rootAt(request: string, address: bigint, level: number): HardwareRoot {
@@ -248,30 +264,34 @@ export class ExternalSubject implements Subject {
     return { root: address, mode: modeOf(this.configuration, level), topLevel: level };
   }
 
-  #noteFrame(request: string, event: Happening): void {
-    if (event.kind !== "taken" && event.kind !== "given") return;
-    if (!this.#reportsFrames) return;
+  /** Follows which frames are in use; returns log2 of the bytes of one that is given back. */
+  #noteFrame(request: string, event: Happening): number | undefined {
+    if (!this.#reportsFrames) return undefined;
+    if (event.kind !== "taken" && event.kind !== "given") return undefined;
     const { address } = event;
     const word = this.#memory.wordOf(address);
     const known = this.#taken.get(word);
-    if (event.kind === "taken") {
-      const frameLg2 = Math.log2(Number(event.bytes));
-      if (word < 0 || !Number.isInteger(frameLg2) || address % event.bytes !== 0n || frameLg2 < 5) {
-        throw this.#session.breach(request, `no frame of ${event.bytes} bytes can be at ${hex(address)}`);
-      }
-      if (known !== undefined) {
-        throw this.#session.breach(request, `the frame ${hex(address)} was taken twice`);
-      }
-      this.#taken.set(word, frameLg2);
-      this.journal.allocated(word, frameLg2);
-    } else {
+    if (event.kind === "given") {
       if (known === undefined) {
         throw this.#session.breach(request, `the frame ${hex(address)} was given back and not in use`);
       }
       this.#taken.delete(word);
-      this.journal.released(word, known);
+      return known;
     }
+    const frameLg2 = Math.log2(Number(event.bytes));
+    if (word < 0 || !Number.isInteger(frameLg2) || address % event.bytes !== 0n || frameLg2 < 5) {
+      throw this.#session.breach(request, `no frame of ${event.bytes} bytes can be at ${hex(address)}`);
+    }
+    if (known !== undefined) throw this.#session.breach(request, `the frame ${hex(address)} was taken twice`);
+    this.#taken.set(word, frameLg2);
+    this.journal.allocated(word, frameLg2);
+    return undefined;
   }
+}
+
+function nearOf(operation: Extract<Request, { readonly iova: bigint }>): Near {
+  const length = "length" in operation && operation.length > 0n ? operation.length : 1n;
+  return [operation.iova, operation.iova + length - 1n];
 }
 
 /** Whether the ranges, side by side or overlapping, hold everything from the first address to the last. */

@@ -17,11 +17,21 @@ export interface MemorySource {
   writeWord(place: number, value: number): void;
 }
 
+/** Where a table begins, and the first input address below it. */
+interface Place {
+  readonly word: number;
+  readonly va: bigint;
+}
+
 interface Table {
   readonly level: number;
-  /** The words where the tables below it begin. */
-  below: readonly number[];
+  readonly below: readonly Place[];
 }
+
+/** The input addresses near which something may have changed; undefined: anywhere. */
+export type Near = readonly [first: bigint, last: bigint] | undefined;
+
+const SMALLEST_NEIGHBOUR = 1n << 21n;
 
 interface Change {
   readonly item: number;
@@ -38,10 +48,13 @@ export class FollowedMemory {
   readonly #configuration: Configuration;
   readonly #source: MemorySource;
   readonly #bytes: Uint8Array;
-  readonly #fresh: Uint8Array;
-  readonly #freshWords: Int32Array;
+  /** What is read now; as large as what was ever read. */
+  #freshWords = new Int32Array(1 << 14);
+  #fresh = new Uint8Array(this.#freshWords.buffer);
   readonly #walker: Walker;
   readonly #itemWords: number;
+  readonly #granuleLg2: number;
+  readonly #tableBitsLg2: number;
   /** By a table's first word. */
   #tables: ReadonlyMap<number, Table> = new Map();
   /** Above every byte that was ever part of a table. */
@@ -53,11 +66,12 @@ export class FollowedMemory {
     this.#source = source;
     this.words = new Int32Array(bytes / 4);
     this.#bytes = new Uint8Array(this.words.buffer);
-    this.#fresh = new Uint8Array(bytes);
-    this.#freshWords = new Int32Array(this.#fresh.buffer);
     this.physical = new ForwardingMemory(this.words, this.base, source);
     this.#walker = createWalker(configuration, this.physical);
-    this.#itemWords = 1 << (shapeOf(configuration).itemBytesLg2 - 2);
+    const { itemBytesLg2, granuleLg2, tableBitsLg2 } = shapeOf(configuration);
+    this.#itemWords = 1 << (itemBytesLg2 - 2);
+    this.#granuleLg2 = granuleLg2;
+    this.#tableBitsLg2 = tableBitsLg2;
   }
 
   get tableCount(): number {
@@ -81,41 +95,69 @@ export class FollowedMemory {
   }
 
   /**
-   * Reads all tables that can be reached from a root. `entered` is told those that were not reached before; every
-   * other change goes to the journal: first what was unlinked, then what is linked nowhere, then what was linked.
+   * Reads the tables that can be reached from a root and are near something. `entered` is told those that were not
+   * reached before; every other change goes to the journal: first what was unlinked, then what is linked nowhere,
+   * then what was linked. Returns how many items changed.
    */
   update(
     root: number,
     topLevel: number,
+    near: Near,
     journal: Journal,
     entered: (word: number, frameLg2: number) => void,
-  ): void {
+  ): number {
     const before = this.#tables;
     const now = new Map<number, Table>();
     const changes: Change[] = [];
     if (this.#source.isShared) this.#read(0, this.#end);
-    const pending: [word: number, level: number][] = [[root, topLevel]];
+    const pending: [place: Place, level: number][] = [[{ word: root, va: 0n }, topLevel]];
     for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-      const [word, level] = next;
+      const [{ word, va }, level] = next;
       const bytes = 2 ** this.frameLg2(level, topLevel);
       if (now.has(word) || word < 0 || word * 4 + bytes > this.#bytes.length) continue;
-      this.#readTable(word * 4, word * 4 + bytes);
       const known = before.get(word);
-      const isSame = known?.level === level && this.#isUnchanged(word, bytes);
-      if (!isSame) this.#take(word, bytes, level, known === undefined ? undefined : changes);
-      const table = isSame ? known : { level, below: this.#tablesBelow(word, bytes, level) };
+      let table = known?.level === level ? known : undefined;
+      const isSkipped = table !== undefined && level !== topLevel && !this.#isNear(va, level, near);
+      if (!isSkipped) {
+        this.#readTable(word * 4, word * 4 + bytes);
+        if (table === undefined || !this.#isUnchanged(word, bytes)) {
+          this.#take(word, bytes, level, known === undefined ? undefined : changes);
+          table = { level, below: this.#tablesBelow(word, bytes, level, va) };
+        }
+      }
+      if (table === undefined) continue;
       now.set(word, table);
       if (known === undefined) entered(word, this.frameLg2(level, topLevel));
       for (const child of table.below) pending.push([child, level - 1]);
     }
     this.#tables = now;
     this.#tell(changes, journal);
+    return changes.length;
+  }
+
+  /** Whether addresses of a table are within a neighbour's reach of what is near. */
+  #isNear(va: bigint, level: number, near: Near): boolean {
+    if (near === undefined || this.#source.isShared) return true;
+    const span = 1n << BigInt(this.#itemLg2(level) + this.#tableBitsLg2);
+    return va <= near[1] + SMALLEST_NEIGHBOUR && va + span + SMALLEST_NEIGHBOUR > near[0];
+  }
+
+  #itemLg2(level: number): number {
+    return this.#granuleLg2 + level * this.#tableBitsLg2;
   }
 
   #readTable(first: number, end: number): void {
+    if (end > this.#fresh.length) this.#widen(end);
     if (!this.#source.isShared) this.#read(first, end);
     else if (end > this.#end) this.#read(this.#end, end);
     this.#end = Math.max(this.#end, end);
+  }
+
+  #widen(bytes: number): void {
+    const wider = new Int32Array(2 ** Math.ceil(Math.log2(bytes)) / 4);
+    wider.set(this.#freshWords);
+    this.#freshWords = wider;
+    this.#fresh = new Uint8Array(wider.buffer);
   }
 
   #read(first: number, end: number): void {
@@ -140,14 +182,23 @@ export class FollowedMemory {
     words.set(this.#freshWords.subarray(word, end), word);
   }
 
-  #tablesBelow(word: number, bytes: number, level: number): readonly number[] {
-    const below: number[] = [];
+  #tablesBelow(word: number, bytes: number, level: number, va: bigint): readonly Place[] {
+    const below: Place[] = [];
     if (level === 0) return below;
     for (let item = word; item < word + bytes / 4; item += this.#itemWords) {
       const table = this.#pointedTo(level, this.words[item], this.#highOf(item));
-      if (table >= 0) below.push(table);
+      if (table < 0) continue;
+      const index = BigInt((item - word) / this.#itemWords);
+      below.push({ word: table, va: this.#inputAddress(va + (index << BigInt(this.#itemLg2(level)))) });
     }
     return below;
+  }
+
+  /** The bits above the input width are the sign's, or ones throughout. */
+  #inputAddress(va: bigint): bigint {
+    const { signExtended, upperHalf, vaWidthLg2 } = this.#configuration;
+    if (signExtended) return BigInt.asUintN(64, BigInt.asIntN(vaWidthLg2, va));
+    return upperHalf === true ? BigInt.asUintN(64, va | (-1n << BigInt(vaWidthLg2))) : va;
   }
 
   /** The word at which the table begins to which an item points; −1 for none. */
@@ -171,9 +222,11 @@ export class FollowedMemory {
       else others.push(change);
     }
     for (const { item, oldLow, oldHigh } of [...unlinked, ...others, ...linked]) {
-      const low = this.words[item];
-      if (this.#itemWords === 1) journal.stored(item, oldLow, low);
-      else journal.storedPair(item, oldLow, oldHigh, low, this.words[item + 1]);
+      const [low, high] = [this.words[item], this.#highOf(item)];
+      // In which order two words were stored cannot be seen: the best is assumed.
+      if (low === oldLow) journal.stored(item + 1, oldHigh, high);
+      else if (high === oldHigh) journal.stored(item, oldLow, low);
+      else journal.storedPair(item, oldLow, oldHigh, low, high);
     }
   }
 }

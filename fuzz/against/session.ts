@@ -74,7 +74,7 @@ export class Session {
     }
     const memoryBytes = defaultCapacity(configuration);
     const path = this.#linesOnly ? undefined : this.#freshFile(memoryBytes);
-    for (const line of configurationLines(configuration, memoryBytes, path)) this.#process.send(line);
+    this.#process.send(configurationLines(configuration, memoryBytes, path).join("\n"));
     const answer = this.ask("open");
     if (!answer.isOk) throw new Refused(configurationName(configuration));
     return this.#understood("open", () => {

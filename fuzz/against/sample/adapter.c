@@ -112,10 +112,14 @@ static void map(uint64_t va, uint64_t pa, uint64_t length, unsigned prot)
 
 static void read_memory(uint64_t address, uint64_t bytes)
 {
+	const uint8_t *byte = table.memory + (address - table.base);
+
 	printf("ok ");
-	for (uint64_t i = 0; i < bytes; i++)
-		printf("%02x", table.memory[address - table.base + i]);
-	printf("\n");
+	for (uint64_t i = 0; i < bytes; i++) {
+		putchar("0123456789abcdef"[byte[i] >> 4]);
+		putchar("0123456789abcdef"[byte[i] & 15]);
+	}
+	putchar('\n');
 }
 
 static void answer(const char *op, const uint64_t *number)
