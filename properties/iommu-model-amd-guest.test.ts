@@ -129,3 +129,22 @@ test("a guest's table that the host does not let be written cannot be marked acc
   scene.invalidate(7, 0x0051_1000);
   t.is(seen(scene), "77770000");
 });
+
+test("the guest's own refusal comes before the host is asked for the page", (t) => {
+  const scene = nestedScene();
+  scene.memory.write64(GUEST[3] + 40, 0x4000_6005n);
+  t.is(seen(scene, true), "no permission");
+  t.is(scene.memory.read32(EVENTS + 4) >>> 0, 0x2071_0203);
+  t.is(seen(scene), "NotPresent");
+  t.is(scene.memory.read32(EVENTS + 20) >>> 0, 0x2000_0007);
+});
+
+test("a nested leaf is marked dirty by the first write after a read, and believed from then on", (t) => {
+  const scene = nestedScene();
+  t.is(seen(scene), "77770000");
+  t.is(scene.memory.read64(GUEST[3] + 40) & 0x40n, 0n);
+  t.is(seen(scene, true), "77770000");
+  t.is(scene.memory.read64(GUEST[3] + 40) & 0x40n, 0x40n);
+  scene.memory.write64(GUEST[3] + 40, 0n);
+  t.is(seen(scene, true), "77770000");
+});

@@ -117,6 +117,13 @@ test("a fault event waits while it is masked", (t) => {
   t.is(scene.unit.read32(0x38), 0xc000_0000);
   scene.unit.write32(0x38, 0);
   t.is(scene.unit.read32(0x38), 0);
+  // Masked again, it waits again, until nothing is left to report.
+  scene.unit.write32(0x20c, 1 << 31);
+  scene.unit.write32(0x38, 1 << 31);
+  scene.seen(0n);
+  t.is(scene.unit.read32(0x38), 0xc000_0000);
+  scene.unit.write32(0x21c, 1 << 31);
+  t.is(scene.unit.read32(0x38), 0x8000_0000);
 });
 
 test("a tail beyond the queue is a queue error", (t) => {
@@ -210,6 +217,17 @@ test("what is written back goes line by line", (t) => {
     [LEAVES, LEAVES + 64, LEAVES + 124].map((at) => tables.read32(at)),
     [0, 0, 0],
   );
+});
+
+test("a frame of zeroes that was handed out shows garbage until it is written back", (t) => {
+  const { memory } = new VtdScene();
+  const tables = new NonCoherentMemory(memory);
+  tables.zeroed(LEAVES, 0x5ead_beef);
+  t.is(tables.read32(LEAVES + 4092), 0x5ead_beef);
+  t.is(tables.read32(LEAVES + 4096 - 8192), 0);
+  tables.cleaned(LEAVES, 4096);
+  t.is(tables.read32(LEAVES + 4092), 0);
+  t.false(tables.contains(0x999_0000));
 });
 
 /** A unit that reads tables through `NonCoherentMemory`, and a driver that stores as a CPU does. */

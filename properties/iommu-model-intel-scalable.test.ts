@@ -253,6 +253,13 @@ test("PASID-based invalidations reach first-stage pages alone, by domain, PASID 
   scene.mapFirst(0x2000n);
   scene.invalidateDomain(7);
   t.is(scene.with(PASID), "2000");
+  // With the hint the pointers to tables stay.
+  scene.memory.write64(FIRST[2], BigInt(SPARE) | PRESENT);
+  scene.memory.write64(SPARE + 40, 0x3000n | PRESENT);
+  scene.invalidatePasid(7, PASID, IOVA | 0x40n);
+  t.is(scene.with(PASID), "2000");
+  scene.invalidatePasid(7, PASID, IOVA);
+  t.is(scene.with(PASID), "3000");
 });
 
 test("the devices' TLBs with a PASID have a descriptor of their own", (t) => {

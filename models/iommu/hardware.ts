@@ -62,7 +62,7 @@ export interface IommuHardware {
   /** A device reads or writes memory. `device` is bus << 8 | device << 3 | function. */
   dma(device: number, iova: bigint, lengthBytes: number, isWrite: boolean, options?: DmaOptions): DmaOutcome;
   /** What memory says now of one byte, without any cache, without logging and without setting any bit. */
-  translateUncached(device: number, iova: bigint, isWrite: boolean, options?: DmaOptions): DmaOutcome;
+  translateUncached(device: number, iova: bigint, isWrite?: boolean, options?: DmaOptions): DmaOutcome;
   /** Everything reported since creation, in order. */
   faults(): readonly Fault[];
   cachedDisagreements(): readonly Disagreement[];

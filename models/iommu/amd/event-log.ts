@@ -3,8 +3,7 @@
  * registers, status). When the ring is full the unit sets EventOverflow, stops logging and drops events, until software
  * has cleared the bit and set EventLogEn anew.
  */
-import type { PhysicalMemory } from "../physical-memory.js";
-import { addressOf, lowOf } from "../physical-memory.js";
+import { frameIn, type PhysicalMemory } from "../physical-memory.js";
 import type { RegisterFile } from "../register-file.js";
 import { Control, ENTRY_BYTES, Register, RING_POINTER_MASK, ringBytes, Status } from "./registers.js";
 
@@ -75,12 +74,12 @@ export class EventLog {
       this.#interrupt();
       return false;
     }
-    const entry = addressOf(baseLow & ~0xfff, baseHigh & 0x000f_ffff) + tail;
+    const entry = frameIn(baseLow, baseHigh) + tail;
     if (!this.#memory.contains(entry)) return false;
     this.#memory.write32(entry, event.device);
     this.#memory.write32(entry + 8, Number(BigInt.asIntN(32, event.address)));
     this.#memory.write32(entry + 12, Number(BigInt.asIntN(32, event.address >> 32n)));
-    this.#memory.write32(entry + 4, (event.code << 28) | (event.flags << 16) | lowOf(event.domain));
+    this.#memory.write32(entry + 4, (event.code << 28) | (event.flags << 16) | event.domain);
     registers.set32(Register.eventTail, next & RING_POINTER_MASK);
     this.#interrupt();
     return true;

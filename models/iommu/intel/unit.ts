@@ -192,7 +192,7 @@ export class VtdUnitDevice implements IommuHardware {
     return this.#request(device, iova, lengthBytes, isWrite, options, CACHED);
   }
 
-  translateUncached(device: number, iova: bigint, isWrite: boolean, options: DmaOptions = {}): DmaOutcome {
+  translateUncached(device: number, iova: bigint, isWrite = false, options: DmaOptions = {}): DmaOutcome {
     return this.#request(device, iova, 1, isWrite, options, LOOK);
   }
 
