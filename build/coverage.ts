@@ -3,7 +3,7 @@
  * (see docs/coverage.md). Runs AVA's files in batches under V8's own coverage, folds what each batch leaves, and
  * deletes it: the raw counts of all processes would be gigabytes.
  */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
@@ -19,7 +19,7 @@ const FILES_PER_BATCH = 8;
 
 /** Tests of the documents, the package, the commands and the mutants: what they run of `impl` they do not judge. */
 const NOT_PROPERTIES =
-  /^(cli|docs|house-rules|packaging|mutants|coverage|fuzz-coverage|findings|campaign|report)\b/;
+  /^(cli|docs|house-rules|packaging|mutants|branch-coverage|fuzz-coverage|findings|campaign|night|report)\b/;
 
 interface Options {
   readonly only?: readonly string[] | undefined;
@@ -43,6 +43,16 @@ const options: Options = new Command("npm run coverage --")
   .parse()
   .opts();
 
+/** What runs at the moment; an interrupt ends it, and everything. */
+let running: ChildProcess | undefined;
+let isInterrupted = false;
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.on(signal, () => {
+    isInterrupted = true;
+    running?.kill();
+  });
+}
+
 const work = await mkdtemp(join(tmpdir(), "genpt-coverage-"));
 try {
   process.exitCode = await measure();
@@ -62,7 +72,7 @@ async function measure(): Promise<number> {
     `export default { files: ["${relative(root, dist)}/properties/*.test.js"], workerThreads: false, concurrency: 2, timeout: "10m" };\n`,
   );
   let failed = 0;
-  for (let at = 0; at < chosen.length; at += FILES_PER_BATCH) {
+  for (let at = 0; at < chosen.length && !isInterrupted; at += FILES_PER_BATCH) {
     const batch = chosen.slice(at, at + FILES_PER_BATCH);
     say(
       `${at + batch.length}/${chosen.length} files: ${batch.map((name) => name.replace(".test.js", "")).join(" ")}`,
@@ -75,7 +85,7 @@ async function measure(): Promise<number> {
     ]);
   }
   await rm(config);
-  if (options.ops > 0) {
+  if (options.ops > 0 && !isInterrupted) {
     say(`lockstep: ${options.ops} operations`);
     const genpt = relative(root, join(dist, "fuzz/cli/genpt.js"));
     const args = [
@@ -90,6 +100,7 @@ async function measure(): Promise<number> {
     ];
     failed += await run(counts, genpt, args);
   }
+  if (isInterrupted) return 130;
   const coverage = await coverageOf(dist, counts, exceptions);
   if (options.json) process.stdout.write(`${JSON.stringify(coverage, null, 2)}\n`);
   else process.stdout.write(textOf(coverage));
@@ -107,10 +118,11 @@ async function run(counts: Counts, script: string, args: readonly string[]): Pro
     env: { ...process.env, NODE_V8_COVERAGE: folder },
     stdio: ["ignore", "pipe", "pipe"],
   });
+  running = child;
   child.stdout.on("data", (data: Buffer) => log.push(data));
   child.stderr.on("data", (data: Buffer) => log.push(data));
   const status = await new Promise((resolve) => child.on("close", resolve));
-  await counts.addFolder(folder);
+  if (!isInterrupted) await counts.addFolder(folder);
   await rm(folder, { recursive: true });
   if (status === 0) return 0;
   say(Buffer.concat(log).toString());

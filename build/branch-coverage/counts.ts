@@ -47,10 +47,7 @@ export class Counts {
   /** Adds what a folder of `NODE_V8_COVERAGE` holds. */
   async addFolder(folder: string): Promise<void> {
     for (const name of await readdir(folder)) {
-      const { result }: { result: readonly ScriptCoverage[] } = JSON.parse(
-        await readFile(join(folder, name), "utf8"),
-      );
-      for (const script of result) this.#add(script);
+      for (const script of scriptsIn(await readFile(join(folder, name), "utf8"))) this.#add(script);
     }
   }
 
@@ -68,6 +65,17 @@ export class Counts {
   #scriptOf(url: string): Script | undefined {
     if (!this.#scripts.has(url)) this.#scripts.set(url, loadScript(url, this.#dist));
     return this.#scripts.get(url);
+  }
+}
+
+/** What a process that was killed left behind may be half a file, and counts for nothing. */
+function scriptsIn(text: string): readonly ScriptCoverage[] {
+  try {
+    const { result }: { result: readonly ScriptCoverage[] } = JSON.parse(text);
+    return result;
+  } catch (error) {
+    if (error instanceof SyntaxError) return [];
+    throw error;
   }
 }
 

@@ -21,8 +21,8 @@ const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/
 const valueOfDigit = new Map([...DIGITS].map((digit, value) => [digit, value]));
 
 /**
- * Every segment that has a source, in the order of the generated text. A segment that begins in white space begins
- * where that ends; one that only repeats its neighbour, as bundlers add at the begin of a line, is left out.
+ * Every segment that has a source, in the order of the generated text. A segment that begins in front of spaces
+ * begins behind them; one that only repeats its neighbour, as bundlers add at the begin of a line, is left out.
  */
 export function segmentsOf(map: SourceMapFile, generated: string): readonly Segment[] {
   const lineStarts = startsOfLines(generated);
@@ -38,7 +38,7 @@ export function segmentsOf(map: SourceMapFile, generated: string): readonly Segm
       source += deltas[1];
       line += deltas[2];
       column += deltas[3];
-      const offset = behindSpace(generated, lineStarts[generatedLine] + generatedColumn);
+      const offset = behindSpaces(generated, lineStarts[generatedLine] + generatedColumn);
       segments.push({ offset, source: map.sources[source], line: line + 1, column });
     }
   }
@@ -46,9 +46,9 @@ export function segmentsOf(map: SourceMapFile, generated: string): readonly Segm
   return segments.filter((segment, index) => index === 0 || !isSamePlace(segment, segments[index - 1]));
 }
 
-function behindSpace(text: string, offset: number): number {
+function behindSpaces(text: string, offset: number): number {
   let at = offset;
-  while (text[at] === " " || text[at] === "\n") at++;
+  while (text[at] === " ") at++;
   return at;
 }
 
