@@ -3,9 +3,6 @@ export {
   CampaignFile,
   type CampaignPlan,
   type Counts,
-  type JudgedCount,
-  type KeptFailure,
-  type Sample,
 } from "./campaign-file.js";
 export { canaryOf } from "./canary.js";
 export { DatabaseBusy } from "./database.js";
@@ -16,8 +13,8 @@ export {
   withFindings,
 } from "./findings-file.js";
 export { Ledger } from "./ledger.js";
-export { type CoveragePoint, type ReportData, reportData } from "./report-data.js";
+export { type CoveragePoint, reportData } from "./report-data.js";
 export { reportPage } from "./report-page.js";
 export { type ShrunkFinding, shrunkFinding } from "./shrunk-finding.js";
-export { type Status, statuses } from "./statuses.js";
+export type { Status } from "./statuses.js";
 export { Swarm } from "./swarm.js";
