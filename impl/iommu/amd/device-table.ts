@@ -6,6 +6,7 @@
 import { NO_FRAME } from "../../memory/frame-books.js";
 import { UnitError } from "../unit-error.js";
 import { addressHigh, addressIn, addressLow, type UnitMemory, type Words128 } from "../unit-memory.js";
+import type { GuestCr3Table } from "./guest-cr3.js";
 
 /** Words of an entry. */
 const ENTRY_WORDS = 8;
@@ -28,12 +29,9 @@ const GCR3_51_HIGH_SHIFT = 43 - 32;
 const IV = 1 << 0;
 const GUEST_LEVELS_HIGH_SHIFT = 54 - 32;
 
-/** Guest page tables (v2) of a device: where the table of guest CR3s is. */
+/** Guest page tables (v2) of a device. */
 export interface GuestTables {
-  /** Physical address of the root of the table of guest CR3s, a multiple of 4 KiB. */
-  readonly cr3Table: number;
-  /** Levels of that table, 1 to 3. */
-  readonly cr3Levels: number;
+  readonly cr3s: GuestCr3Table;
   /** Levels of each guest's page table, 4 or 5. */
   readonly guestLevels: number;
   /** Requests without a PASID are taken for those of PASID 0. */
@@ -60,13 +58,13 @@ export interface DeviceEntry {
 
 /** The entry of a device whose DMA is translated. */
 export function translatingEntry({ root, levels, domainId, ats, guest }: Translation): DeviceEntry {
-  const cr3 = guest?.cr3Table ?? 0;
+  const cr3 = guest?.cr3s.address ?? 0;
   const cr3Page = cr3 / 2 ** 12;
   let high0 = addressHigh(root) | IR_IW_HIGH;
   let low1 = domainId;
   let high1 = ats === true ? IOTLB_HIGH : 0;
   if (guest !== undefined) {
-    high0 |= GV_HIGH | ((guest.cr3Levels - 1) << GLX_HIGH_SHIFT) | ((cr3Page & 7) << GCR3_14_HIGH_SHIFT);
+    high0 |= GV_HIGH | ((guest.cr3s.levels - 1) << GLX_HIGH_SHIFT) | ((cr3Page & 7) << GCR3_14_HIGH_SHIFT);
     if (guest.withoutPasid) high0 |= GIOV_HIGH;
     low1 |= (Math.floor(cr3 / 2 ** 15) & 0xffff) << GCR3_30_SHIFT;
     high1 |= Math.floor(cr3 / 2 ** 31) << GCR3_51_HIGH_SHIFT;
@@ -86,7 +84,6 @@ export interface DecodedEntry {
   readonly levels: number;
   readonly domainId: number;
   readonly ats: boolean;
-  readonly hasGuestTables: boolean;
 }
 
 export class DeviceTable {
@@ -134,7 +131,6 @@ export class DeviceTable {
       levels: (low0 >>> MODE_SHIFT) & 7,
       domainId: low1 & 0xffff,
       ats: (high1 & IOTLB_HIGH) !== 0,
-      hasGuestTables: (high0 & GV_HIGH) !== 0,
     };
   }
 

@@ -60,6 +60,11 @@ export class GuestCr3Table {
     return (words[word] & VALID) === 0 ? undefined : addressIn(words[word], words[word + 1]);
   }
 
+  /** PASIDs that have a page table, ascending. */
+  *present(): Generator<number> {
+    yield* this.#presentIn(this.#root, this.levels - 1, 0);
+  }
+
   /** Gives back every frame; no device refers to the table any more. */
   destroy(): void {
     this.#free(this.#root, this.levels - 1);
@@ -89,6 +94,17 @@ export class GuestCr3Table {
     const address = this.#memory.addressOf(table);
     this.#memory.store64(word, addressLow(address) | VALID, addressHigh(address));
     return table;
+  }
+
+  *#presentIn(table: number, level: number, first: number): Generator<number> {
+    const { words } = this.#memory.memory;
+    for (let index = 0; index < ENTRIES; index++) {
+      const word = table + 2 * index;
+      if ((words[word] & VALID) === 0) continue;
+      const pasid = first + index * 2 ** (INDEX_BITS * level);
+      if (level === 0) yield pasid;
+      else yield* this.#presentIn(this.#tableBelow(word), level - 1, pasid);
+    }
   }
 
   #free(table: number, level: number): void {

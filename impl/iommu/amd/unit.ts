@@ -7,7 +7,7 @@
  */
 import type { TableMemory } from "../../memory/table-memory.js";
 import type { RegisterAccess } from "../hardware.js";
-import { deviceName, functionIds, type PciDevice, requesterIds } from "../requesters.js";
+import { deviceName, functionIds, type PciDevice, requesterId, requesterIds } from "../requesters.js";
 import { type Exchange128, type ReadPhysical, readerOf, UnitMemory } from "../unit-memory.js";
 import { CommandRing, RING_ENTRIES_LG2_MIN, type RingOptions } from "./command-ring.js";
 import {
@@ -21,6 +21,7 @@ import {
 import { type DecodedEntry, DeviceTable, type Translation, translatingEntry } from "./device-table.js";
 import { type AmdEvent, describeEvent, dfnOf, EventLog, type EventReport, isPageFault } from "./event-log.js";
 import { walkLines } from "./fault-walk.js";
+import type { GuestCr3Table } from "./guest-cr3.js";
 import { type AmdFeatures, Control, changeControl, DEVICE_TABLE_BASE, featuresOf } from "./registers.js";
 
 const REQUESTER_MAX = 0xffff;
@@ -58,6 +59,8 @@ export class AmdUnit {
   readonly #ring: CommandRing;
   readonly #log: EventLog;
   readonly #compat: boolean;
+  /** By requester id: the guest CR3s of devices that have such. */
+  readonly #guests = new Map<number, GuestCr3Table>();
 
   private constructor(
     options: AmdUnitOptions,
@@ -118,16 +121,20 @@ export class AmdUnit {
     const entryFor = (requester: number) =>
       translatingEntry({ ...translation, ats: translation.ats === true && own.includes(requester) });
     this.#change(device, (requester) => this.#table.install(requester, entryFor(requester)));
+    this.#guests.delete(own[0]);
+    if (translation.guest !== undefined) this.#guests.set(own[0], translation.guest.cr3s);
   }
 
   /** Lets the device reach all of memory: the hardware domain's, where it is not translated. */
   passThrough(device: PciDevice): void {
     this.#change(device, (requester) => this.#table.passThrough(requester));
+    this.#guests.delete(requesterId(device.id));
   }
 
   /** Refuses the device's DMA and interrupts. */
   block(device: PciDevice): void {
     this.#change(device, (requester) => this.#table.block(requester));
+    this.#guests.delete(requesterId(device.id));
   }
 
   /** Forgets pages of a domain, and where these devices cache translations themselves, theirs. */
@@ -188,11 +195,13 @@ export class AmdUnit {
     )) {
       this.#ring.send(invalidatePages(domainId, 0, "all"));
     }
-    // Guest translations bear a PASID too; which ones the device had used nobody has counted.
-    if (old.some(({ hasGuestTables }) => hasGuestTables)) this.#sendForgetEverything();
+    // Guest translations bear a PASID too.
+    const pasids = [...(this.#guests.get(requesters[0])?.present() ?? [])];
+    for (const pasid of pasids) this.#ring.send(invalidateGuestPages(old[0].domainId, pasid, 0, "all"));
     this.#ring.complete();
     if (!old.some(({ ats }) => ats)) return;
     this.#flushDeviceTlb(device, 0, "all");
+    for (const pasid of pasids) this.#flushDeviceTlb(device, 0, "all", pasid);
     this.#ring.complete();
   }
 

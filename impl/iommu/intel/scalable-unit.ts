@@ -6,7 +6,7 @@
  * old tables or the new ones, never anything between.
  */
 import { Status } from "../../errors.js";
-import { deviceName, hex, type PciDevice, requesterId, requesterIds } from "../requesters.js";
+import { deviceName, functionIds, hex, type PciDevice, requesterId, requesterIds } from "../requesters.js";
 import { UnitError } from "../unit-error.js";
 import type { ReadPhysical, UnitMemory } from "../unit-memory.js";
 import { type FaultReport, type IntelFault, isDmaFault } from "./fault-records.js";
@@ -115,10 +115,9 @@ export class ScalableUnit implements DeviceUnit {
     if (status !== Status.OK) return status;
     this.#core.flushWriteBuffer();
     if (!this.capabilities.cachesNotPresent) return status;
-    this.#core.invalidator.other(
-      pasidCacheDescriptor({ of: "pasid", domainId: translation.domainId, pasid }),
-    );
-    this.#core.invalidator.other(pasidIotlbDescriptor({ domainId: translation.domainId, pasid }));
+    // What is cached as not present bears the id 0.
+    this.#core.invalidator.other(pasidCacheDescriptor({ of: "pasid", domainId: 0, pasid }));
+    this.#core.invalidator.other(pasidIotlbDescriptor({ domainId: 0, pasid }));
     return status;
   }
 
@@ -202,6 +201,8 @@ export class ScalableUnit implements DeviceUnit {
       this.#forgetPasid(device, pasid, domainId);
     }
     this.#core.flushDeviceTlb(device, "everything");
+    // The PASIDs that the old tables did not have may be in the new ones.
+    this.#forgetAbsence(requesterIds(device));
     old.destroy();
   }
 
@@ -217,8 +218,10 @@ export class ScalableUnit implements DeviceUnit {
     invalidator.other(pasidCacheDescriptor({ of: "pasid", domainId, pasid }));
     invalidator.other(pasidIotlbDescriptor({ domainId, pasid }));
     if (device.atsQueueDepth === undefined || !this.#core.flushesDeviceTlbs || pasid === RID_PASID) return;
-    const target = { source: requesterId(device.id), maxPending: device.atsQueueDepth - 1 };
-    invalidator.other(pasidDeviceTlbDescriptor(target, pasid, "everything"));
+    for (const source of functionIds(device)) {
+      const target = { source, maxPending: device.atsQueueDepth - 1 };
+      invalidator.other(pasidDeviceTlbDescriptor(target, pasid, "everything"));
+    }
   }
 
   /** What is cached as not present bears the id 0. */
