@@ -126,10 +126,14 @@ test("a fault event waits while it is masked", (t) => {
   t.is(scene.unit.read32(0x38), 0x8000_0000);
 });
 
-test("a tail beyond the queue is a queue error", (t) => {
+test("a tail beyond the queue is a queue error, and an event until it is cleared", (t) => {
   const scene = new VtdScene();
   scene.unit.write32(0x88, 4096);
   t.is(scene.unit.read32(0x34) & 0x10, 0x10);
+  t.is(scene.unit.read32(0x38), 0xc000_0000);
+  scene.unit.write32(0x88, 0);
+  scene.unit.write32(0x34, 0x10);
+  t.is(scene.unit.read32(0x38), 0x8000_0000);
 });
 
 test("a queue that is turned off and on begins at its first descriptor", (t) => {

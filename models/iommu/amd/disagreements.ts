@@ -41,8 +41,12 @@ export class AmdDisagreements {
         found.push(ofDevice("guest entry", guest.device, guest.domain, guest.pasid, sentence));
     }
     const inUse = this.#entriesInUse();
+    let tables: Tables | undefined;
     for (const step of this.#cache.steps()) {
-      const sentence = staleness(this.#walker, this.#tablesNow(step, inUse), step);
+      // Steps come tag by tag.
+      if (tables === undefined || tables.domain !== step.domain || tables.pasid !== step.pasid)
+        tables = this.#tablesInUse(step, inUse);
+      const sentence = staleness(this.#walker, tables ?? step.tables, step);
       if (sentence !== undefined) found.push(disagreementOf(step, sentence));
     }
     for (const leaf of this.#deviceTlbs.leaves()) {
@@ -111,13 +115,13 @@ export class AmdDisagreements {
     return found;
   }
 
-  /** The tables that the step's tag stands for: those of a device that is in the domain now, or else its own. */
-  #tablesNow(step: CachedStep, inUse: ReadonlyMap<number, DeviceEntry>): Tables {
+  /** The tables that the step's tag stands for: those of a device that is in the domain now. */
+  #tablesInUse(step: CachedStep, inUse: ReadonlyMap<number, DeviceEntry>): Tables | undefined {
     for (const [device, entry] of inUse) {
       if (entry.domain !== step.domain) continue;
       const tables = this.#requests.tablesOf(device, entry, step.pasid, LOOK);
       if (typeof tables === "object" && tables.pasid === step.pasid) return tables;
     }
-    return step.tables;
+    return undefined;
   }
 }
