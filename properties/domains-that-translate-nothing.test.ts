@@ -91,12 +91,12 @@ test("strict turns passthrough off; options that make no sense are refused", (t)
   const passthrough = { isHardware: true, translatedBy: "passthrough" } as const;
   t.false(createScene(passthrough).domain.isStrict);
   t.throws(
-    () => createScene({ ...passthrough, strict: true }),
+    () => void createScene({ ...passthrough, strict: true }),
     { code: "INVALID_OPTION" },
     "tables are needed",
   );
   const refused = { code: "INVALID_OPTION" } as const;
-  t.throws(() => createScene({ translatedBy: "passthrough" }), refused);
-  t.throws(() => createScene({ strict: true }), refused);
-  t.throws(() => createScene({ id: -1 }), refused);
+  t.throws(() => void createScene({ translatedBy: "passthrough" }), refused);
+  t.throws(() => void createScene({ strict: true }), refused);
+  t.throws(() => void createScene({ id: -1 }), refused);
 });

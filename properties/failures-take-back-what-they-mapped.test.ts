@@ -107,6 +107,17 @@ test("an earlier part of a preempted map is not taken back", (t) => {
   );
 });
 
+test("what a failed map had not come to stays as it was", (t) => {
+  const { domain } = refusing(3, ["map"], true);
+  domain.map(4, 99, 2, READ_WRITE, { flags: 0 });
+  domain.map(1, 77, 1, READ_WRITE, { flags: 0 });
+  t.is(domain.tryMap(0, 8, 6, READ_WRITE, { flags: 0 }), Status.OUT_OF_MEMORY);
+  t.deepEqual(
+    [0, 1, 2, 3, 4, 5].map((dfn) => domain.lookup(dfn)?.mfn),
+    [undefined, undefined, undefined, undefined, 99, 100],
+  );
+});
+
 test("an unmap that fails goes on to its end for the hardware domain, and stops for any other", (t) => {
   for (const isHardware of [true, false]) {
     const { domain, told } = refusing(2, ["unmap"], isHardware);

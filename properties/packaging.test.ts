@@ -75,6 +75,27 @@ test("a CommonJS module requires the package, and a format by itself, and meets 
   t.is(await runScript("use.cjs", requires + USE), USED);
 });
 
+const USE_IOMMU = `
+const memory = new genpt.TableMemory();
+const freeQueue = new iommu.CpuFreeQueues(memory);
+const pageSizes = iommu.usedPageSizes(0x40201000n);
+const owed = { flags: 0 };
+const mapped = [iommu.AmdPaging, iommu.IntelPaging].map((Paging) => {
+  const paging = new Paging({ memory, freeQueue, levels: 4, pageSizes });
+  const domain = new iommu.IommuDomain({ id: 1, pageSizes, paging, flush: { flush: () => 0 } });
+  domain.map(0x200, 0x400, 512, iommu.Access.read, owed);
+  return domain.lookup(0x201).mfn.toString(16);
+});
+console.log([...mapped, owed.flags, iommu.PageTableError === genpt.PageTableError].join(" "));
+`;
+
+test("genpt/iommu works in both module systems, on the memory of genpt", async (t) => {
+  const imports = 'import * as genpt from "genpt";\nimport * as iommu from "genpt/iommu";';
+  const requires = 'const genpt = require("genpt");\nconst iommu = require("genpt/iommu");';
+  t.is(await runScript("iommu.mjs", imports + USE_IOMMU), "401 401 1 true\n");
+  t.is(await runScript("iommu.cjs", requires + USE_IOMMU), "401 401 1 true\n");
+});
+
 test("a bundle for browsers runs where there is nothing of Node", async (t) => {
   const { directory } = await consumer;
   const contents = `import * as genpt from "genpt";\nimport * as amdv1 from "genpt/amdv1";${USE}`;

@@ -104,14 +104,14 @@ for (const [pageSizes, dfn, mfn, pages, orders] of EXAMPLES) {
   });
 }
 
-test("a size that does not fit stops the search, be there larger ones that would", (t) => {
+test("without the size between, what is not aligned to the largest takes the smallest", (t) => {
   t.is(mappingOrder([0, 18], 0x200, 0, 0x4_0000), 0);
   t.is(mappingOrder([0, 9, 18], 0x200, 0, 0x4_0000), 9);
 });
 
 /** A refusal with this code and errno. */
 function refusal(t: ExecutionContext, code: ErrorCode, errno: string, pageSizes: bigint): void {
-  const attempt = () => createScene({ pageSizes, makeTables: modelTables });
+  const attempt = () => void createScene({ pageSizes, makeTables: modelTables });
   const error = t.throws(attempt, { instanceOf: PageTableError, code });
   t.is(error?.errno, errno);
 }

@@ -8,6 +8,7 @@ import {
   PageTypes,
   Status,
   setUpHardwareDomain,
+  withFirmwareRange,
 } from "../impl/iommu/index.js";
 import { Random } from "../models/random.js";
 import { createScene, PAGES_2M, READ_WRITE, type Scene, VENDORS, withMethods } from "./domain-scene.js";
@@ -166,6 +167,20 @@ test("a hardware domain in passthrough is left alone", (t) => {
   const memoryMap = [{ first: 0, last: 99, kind: "ram" as const }];
   setUpHardwareDomain(domain, { memory: memoryMap, own: [], denied: [], readOnly: [] });
   t.deepEqual([told.length, memory.liveFrames], [0, 0]);
+});
+
+test("a range that firmware wants reached lies in reserved memory, or becomes it; memory in use is refused", (t) => {
+  const memory: readonly MemoryRegion[] = [
+    { first: 0, last: 9, kind: "ram" },
+    { first: 12, last: 13, kind: "reserved" },
+  ];
+  t.deepEqual(withFirmwareRange(memory, { first: 12, last: 13 }), memory);
+  t.deepEqual(withFirmwareRange(memory, { first: 11, last: 15 }), [
+    ...memory,
+    { first: 11, last: 11, kind: "reserved" },
+    { first: 14, last: 15, kind: "reserved" },
+  ]);
+  t.throws(() => withFirmwareRange(memory, { first: 9, last: 10 }), { code: "INVALID_ARGUMENT" });
 });
 
 for (const vendor of VENDORS) {

@@ -33,7 +33,7 @@ export function ordersOf(pageSizes: bigint): readonly number[] {
 
 /**
  * The order of the next page of a request: climbs from the smallest and stops at the first that alignment or length
- * does not allow. It never looks beyond one that does not fit.
+ * does not allow; what is larger cannot fit then.
  * @param mfn 0 where only alignment of `dfn` counts, as in unmapping.
  */
 export function mappingOrder(orders: readonly number[], dfn: number, mfn: number, pages: number): number {

@@ -2,7 +2,7 @@
  * What the hardware domain's devices reach from the start: memory at its own addresses, mapped in few long requests,
  * so that alignment alone decides how large the pages are.
  */
-import { Status } from "../errors.js";
+import { PageTableError, Status } from "../errors.js";
 import type { IommuDomain } from "./domain.js";
 import { type FrameRange, RangeSet } from "./range-set.js";
 import { Access } from "./vendor.js";
@@ -71,6 +71,27 @@ export function hardwareDomainFrames(
     if (!interruptWindow) set.removeAll([INTERRUPT_WINDOW]);
   }
   return { writable, readOnly };
+}
+
+/**
+ * The memory map once it is known that devices reach a range at its own addresses, as firmware asks (RMRR, IVMD): what
+ * no region names in it is reserved from here on, lest it be given to anybody.
+ * @throws PageTableError INVALID_ARGUMENT where the range holds memory that somebody may be given.
+ */
+export function withFirmwareRange(
+  memory: readonly MemoryRegion[],
+  { first, last }: FrameRange,
+): readonly MemoryRegion[] {
+  const touching = memory.filter((region) => region.first <= last && region.last >= first);
+  if (touching.some(({ kind }) => kind === "ram")) {
+    throw new PageTableError(
+      "INVALID_ARGUMENT",
+      `RAM in the firmware's range from 0x${first.toString(16)} on`,
+    );
+  }
+  const unknown = new RangeSet([{ first, last }]);
+  unknown.removeAll(touching);
+  return [...memory, ...unknown.ranges.map((range) => ({ ...range, kind: "reserved" as const }))];
 }
 
 /**

@@ -2,7 +2,7 @@
  * Ranges that devices reach at their own addresses whatever else is mapped: unity maps (AMD), reserved memory regions
  * (VT-d). Several devices of a domain may need the same range; it is mapped once and stays until the last is gone.
  *
- * A range stays on record as long as any page of it may be mapped: it is recorded before the first page is mapped.
+ * A range stays on record while a page of it may be mapped: it is recorded before the first page is mapped.
  */
 import { PageTableError, Status, statusCode } from "../errors.js";
 import type { IommuDomain } from "./domain.js";
