@@ -26,9 +26,6 @@ export function unmapOp(dfn: number, order: number): PageOp {
   return { op: "unmap", dfn, order, mfn: 0, access: 0 };
 }
 
-/** A page-by-page map: the plainest thing that the tables could be. */
-export type Pages = Map<number, Sight>;
-
 /** What a page is after an operation. */
 export function sightAfter(op: PageOp, dfn: number, before: Sight): Sight {
   if (dfn < op.dfn || dfn >= op.dfn + 2 ** op.order) return before;

@@ -2,7 +2,7 @@
 
 import type { TableMemory } from "../memory/table-memory.js";
 import type { Clean } from "../options.js";
-import type { ReplacingRules, ReplacingTable } from "../replacing-table.js";
+import type { ReplacingTable } from "../replacing-table.js";
 import type { FreeQueue } from "./vendor.js";
 
 /** A stamp's class of tables; the observed ones let tests see every store. */
@@ -47,5 +47,3 @@ export function levelMask(first: number, last: number): number {
   for (let level = first; level <= last; level++) levels |= 1 << level;
   return levels;
 }
-
-export type { ReplacingRules };
