@@ -29,10 +29,15 @@ export interface Variation {
 /** Objects that only name numbers: the numbers are folded in. */
 const CODES = ["Status", "EntryKind", "Prot", "GatherPolicy"];
 
+/** Where a stamp stands. */
+export function stampFile(dist: string, { name, variant }: Stamp): string {
+  return join(dist, "impl/stamps", `${name}.${variant}.stamp.js`);
+}
+
 /** Writes `<dist>/impl/stamps/<name>.<variant>.stamp.js` and its source map. */
 export async function writeStamp(dist: string, stamp: Stamp): Promise<void> {
   await writeVariation(dist, stamp, {
-    file: join(dist, "impl/stamps", `${stamp.name}.${stamp.variant}.stamp.js`),
+    file: stampFile(dist, stamp),
     entry: `export * from "./stamp/${stamp.policy === "replacing" ? "replacing" : "stamp"}.js";`,
     shared: SHARED,
     textOf: (_, text) => text,
