@@ -37,6 +37,21 @@ test("an IO_PAGE_FAULT holds device, domain, flags and address", (t) => {
   t.true(scene.unit.faults().every(({ isLogged, code }) => isLogged && code === 2));
 });
 
+test("a late event moves the tail first, and is in memory with the next step or the next event", (t) => {
+  const scene = new AmdScene({ lateEvents: true });
+  scene.entry(DEVICE);
+  scene.seen(IOVA);
+  t.is(scene.unit.read32(0x2018), 16);
+  t.deepEqual(scene.event(0), [0, 0, 0, 0]);
+  t.is(scene.unit.process(1), 1);
+  t.deepEqual(scene.event(0), [DEVICE, 0x2000_0007, 0x4000_5000, 0]);
+  t.is(scene.unit.process(1), 0);
+  scene.seen(IOVA);
+  scene.seen(IOVA);
+  t.is(scene.event(1)[0], DEVICE);
+  t.is(scene.event(2)[0], 0);
+});
+
 test("malformed items are present and have a reserved bit", (t) => {
   const items: readonly (readonly [bigint, string])[] = [
     [item(0x7777_0000, 0) | (1n << 52n), "ReservedBit"],

@@ -45,6 +45,11 @@ export interface AmdIommuOptions {
   readonly cachesNotPresent?: boolean | undefined;
   /** Commands wait for `process` when the tail is written. Default false: they are consumed at once. */
   readonly waits?: boolean | undefined;
+  /**
+   * The tail of the event log moves before the entry is in memory, as it does on some units: it arrives with the next
+   * `process`, which counts it as consumed, or with the next event. Default false.
+   */
+  readonly lateEvents?: boolean | undefined;
 }
 
 /** GTSup, IASup, HATS = 6 levels, GATS = 5 levels, GLXSup = 3 levels, PASmax = 20 bits. */
@@ -77,7 +82,7 @@ export class AmdIommuDevice implements IommuHardware {
     this.#features = options.extendedFeatures ?? DEFAULT_FEATURES;
     this.#registers.set64(Register.extendedFeatures, this.#features);
     this.#caches = new DeviceCaches(this.#registers, memory, keeps);
-    this.#log = new EventLog(this.#registers, memory);
+    this.#log = new EventLog(this.#registers, memory, options.lateEvents ?? false);
     this.#ring = new CommandRing(this.#registers, this.#misuses);
     const misses = options.cachesNotPresent ?? false;
     const walker = new CachingWalker(memory, this.#cache, { everything: keeps, misses });
@@ -161,7 +166,7 @@ export class AmdIommuDevice implements IommuHardware {
   }
 
   process(maximum: number): number {
-    let consumed = 0;
+    let consumed = this.#log.settle() ? 1 : 0;
     while (consumed < maximum && this.#ring.isReady()) {
       const address = commandAddress(this.#registers);
       const words = wordsAt(this.#memory, address, ENTRY_BYTES / 4);

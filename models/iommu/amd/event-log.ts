@@ -43,10 +43,23 @@ export interface Event {
 export class EventLog {
   readonly #registers: RegisterFile;
   readonly #memory: PhysicalMemory;
+  readonly #isLate: boolean;
+  #waiting: { readonly entry: number; readonly event: Event } | undefined;
 
-  constructor(registers: RegisterFile, memory: PhysicalMemory) {
+  /** `isLate`: an entry is in memory only after the tail has moved (`settle`). */
+  constructor(registers: RegisterFile, memory: PhysicalMemory, isLate: boolean) {
     this.#registers = registers;
     this.#memory = memory;
+    this.#isLate = isLate;
+  }
+
+  /** An entry that is late arrives. Returns whether there was one. */
+  settle(): boolean {
+    const waiting = this.#waiting;
+    if (waiting === undefined) return false;
+    this.#waiting = undefined;
+    this.#store(waiting.entry, waiting.event);
+    return true;
   }
 
   /** The control register was written: logging (re)starts when its enable bit rises and no overflow is pending. */
@@ -76,13 +89,19 @@ export class EventLog {
     }
     const entry = frameIn(baseLow, baseHigh) + tail;
     if (!this.#memory.contains(entry)) return false;
-    this.#memory.write32(entry, event.device);
-    this.#memory.write32(entry + 8, Number(BigInt.asIntN(32, event.address)));
-    this.#memory.write32(entry + 12, Number(BigInt.asIntN(32, event.address >> 32n)));
-    this.#memory.write32(entry + 4, (event.code << 28) | (event.flags << 16) | event.domain);
+    this.settle();
+    if (this.#isLate) this.#waiting = { entry, event };
+    else this.#store(entry, event);
     registers.set32(Register.eventTail, next & RING_POINTER_MASK);
     this.#interrupt();
     return true;
+  }
+
+  #store(entry: number, { code, device, domain, flags, address }: Event): void {
+    this.#memory.write32(entry, device);
+    this.#memory.write32(entry + 8, Number(BigInt.asIntN(32, address)));
+    this.#memory.write32(entry + 12, Number(BigInt.asIntN(32, address >> 32n)));
+    this.#memory.write32(entry + 4, (code << 28) | (flags << 16) | domain);
   }
 
   #interrupt(): void {
