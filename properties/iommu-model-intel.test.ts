@@ -205,6 +205,36 @@ test("two global commands at once are a misuse", (t) => {
   t.is(scene.unit.misuses().length, 1);
 });
 
+test("late commands are done, and show it, when the unit comes to them", (t) => {
+  const scene = new VtdScene({ lateCommands: true });
+  const { unit } = scene;
+  // The scene gave three commands without looking; the last one waits.
+  t.is(unit.misuses().length, 2);
+  t.is(scene.seen(IOVA), "40005000");
+  t.is(unit.process(1), 1);
+  t.is(scene.seen(IOVA), "the context entry is not present");
+  unit.write32(0x18, (1 << 31) | (1 << 26) | (1 << 27));
+  t.not(unit.read32(0x1c) & (1 << 27), 0);
+  unit.process(1);
+  t.is(unit.read32(0x1c) & (1 << 27), 0);
+  unit.write32(0x18, (1 << 31) | (1 << 26) | (1 << 30));
+  t.is(unit.read32(0x1c) & (1 << 30), 0);
+  unit.process(1);
+  t.is(unit.read32(0x1c) & (1 << 30), 1 << 30);
+  unit.write32(0x18, 1 << 31);
+  unit.process(1);
+  scene.context(DEVICE);
+  scene.map(PAGE | 3n);
+  scene.seen(IOVA);
+  scene.map(0x1003n);
+  unit.write64(0x108, (1n << 63n) | (1n << 60n));
+  t.is(unit.read64(0x108) >> 63n, 1n);
+  t.is(scene.seen(IOVA), "77770000");
+  t.is(unit.process(1), 1);
+  t.is(unit.read64(0x108) >> 63n, 0n);
+  t.is(scene.seen(IOVA), "1000");
+});
+
 test("invalidation by registers does the same, and says what it did", (t) => {
   const scene = mapped();
   const { unit, memory } = scene;

@@ -30,8 +30,8 @@ export class RegisterInvalidation {
     return offset === Register.contextCommand + 4 || offset === this.#iotlb + 4;
   }
 
-  write(offset: number, value: number): void {
-    this.#registers.set32(offset, value);
+  /** Does what the word asks for, which stands in its register. */
+  execute(offset: number, value: number): void {
     if ((value & BUSY) === 0) return;
     if (offset === Register.contextCommand + 4) this.#context(value);
     else this.#iotlbCommand(value);

@@ -57,6 +57,11 @@ export interface VtdUnitOptions {
   /** Descriptors wait for `process` when the tail is written. Default false: they are consumed at once. */
   readonly waits?: boolean | undefined;
   /**
+   * Global commands and invalidations by registers are done, and show it, with the next `process`, which counts them as
+   * consumed: a driver has to look. Default false: they are done when the write returns.
+   */
+  readonly lateCommands?: boolean | undefined;
+  /**
    * How the unit sees tables, where it does not snoop the CPU's caches (ECAP.C = 0) or where stores wait in a buffer
    * (CAP.RWBF = 1). The queue and what it stores are always coherent.
    */
@@ -71,6 +76,7 @@ export class VtdUnitDevice implements IommuHardware {
   readonly #buffer: NonCoherentMemory | undefined;
   readonly #capabilities: Capabilities;
   readonly #waits: boolean;
+  readonly #isLate: boolean;
   readonly #cache = new TranslationCache();
   readonly #deviceTlbs = new DeviceTlbs();
   readonly #caches: DeviceCaches;
@@ -83,6 +89,8 @@ export class VtdUnitDevice implements IommuHardware {
   readonly #faults: Fault[] = [];
   readonly #misuses: string[] = [];
   readonly #silent = new Set<number>();
+  /** A command that is not done yet. */
+  #pending: (() => void) | undefined;
   /** A device that did not answer since the last wait descriptor. */
   #unanswered: number | undefined;
 
@@ -99,6 +107,7 @@ export class VtdUnitDevice implements IommuHardware {
     this.#memory = memory;
     this.#buffer = options.tables;
     this.#waits = options.waits ?? false;
+    this.#isLate = options.lateCommands ?? false;
     const tables = options.tables ?? memory;
     const keeps = options.keeps !== "nothing";
     this.#caches = new DeviceCaches(tables, capabilities, keeps);
@@ -177,6 +186,12 @@ export class VtdUnitDevice implements IommuHardware {
   }
 
   process(maximum: number): number {
+    const isCommand = this.#pending !== undefined;
+    this.#finish();
+    return (isCommand ? 1 : 0) + this.#consume(isCommand ? maximum - 1 : maximum);
+  }
+
+  #consume(maximum: number): number {
     let consumed = 0;
     while (consumed < maximum && this.#queue.isReady() && this.#step()) consumed++;
     return consumed;
@@ -228,20 +243,39 @@ export class VtdUnitDevice implements IommuHardware {
 
   /** §11.4.4: one-shot commands are done and show in the status; the others are on or off. */
   #command(value: number): void {
+    if (this.#pending !== undefined) this.#misuses.push("a command was given before the last one was done");
+    this.#finish();
     const registers = this.#registers;
     const before = registers.get32(Register.globalStatus);
     const changed = (value ^ before) & ~ONE_SHOT;
     const shots = value & ONE_SHOT;
     if (bitCount(changed | shots) > 1) this.#misuses.push("several global commands were given at once");
-    registers.set32(
-      Register.globalStatus,
-      (before & ONE_SHOT & ~Global.writeBufferFlush) | (value & ~ONE_SHOT),
-    );
+    // In progress: the write buffer's bit is set, the others' are clear.
+    registers.setBits(Register.globalStatus, shots, false);
+    registers.setBits(Register.globalStatus, shots & Global.writeBufferFlush, true);
+    this.#later(() => this.#execute(value, changed));
+  }
+
+  #execute(value: number, changed: number): void {
+    const registers = this.#registers;
+    const shots = value & ONE_SHOT;
+    const kept = registers.get32(Register.globalStatus) & ONE_SHOT;
+    registers.set32(Register.globalStatus, ((kept | shots) & ~Global.writeBufferFlush) | (value & ~ONE_SHOT));
     if ((shots & Global.setRoot) !== 0) this.#setRoot();
     if ((shots & Global.writeBufferFlush) !== 0) this.#flushBuffer();
-    registers.setBits(Register.globalStatus, shots & ~Global.writeBufferFlush, true);
     if ((changed & Global.queuedInvalidation) !== 0 && !this.#queue.isOn()) this.#queue.reset();
     this.#run();
+  }
+
+  #later(action: () => void): void {
+    if (this.#isLate) this.#pending = action;
+    else action();
+  }
+
+  #finish(): void {
+    const pending = this.#pending;
+    this.#pending = undefined;
+    pending?.();
   }
 
   #setRoot(): void {
@@ -260,12 +294,17 @@ export class VtdUnitDevice implements IommuHardware {
       this.#misuses.push("an invalidation register was written while the queue is on");
       return;
     }
-    this.#flushBuffer();
-    this.#byRegister.write(offset, value);
+    if (this.#pending !== undefined) this.#misuses.push("a command was given before the last one was done");
+    this.#finish();
+    this.#registers.set32(offset, value);
+    this.#later(() => {
+      this.#flushBuffer();
+      this.#byRegister.execute(offset, value);
+    });
   }
 
   #run(): void {
-    if (!this.#waits) this.process(Number.POSITIVE_INFINITY);
+    if (!this.#waits) this.#consume(Number.POSITIVE_INFINITY);
   }
 
   /** Consumes one descriptor; false where it stays and the queue stops. */
