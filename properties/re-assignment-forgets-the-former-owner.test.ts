@@ -62,4 +62,23 @@ for (const { name, scene, blocked, absent, ats = true } of kinds) {
     t.deepEqual(hardware.cachedDisagreements(), []);
     t.deepEqual(hardware.misuses(), []);
   });
+
+  test(`${name}: a domain with the id of one that is gone finds nothing of it`, (t) => {
+    const { hardware, system } = scene();
+    const device = { id: NIC.id };
+    const at = (dfn: bigint) => seen(hardware.dma(0x100, dfn * PAGE, 4, true));
+    t.is(system.addDevice(device), Status.OK);
+    for (const [dfn, mfn] of [
+      [0x10, 0x1000],
+      [0x20, 0x2000],
+    ] as const) {
+      const domain = system.createDomain({ id: 1 });
+      domain.legacyMap(dfn, mfn, 1, READ_WRITE);
+      t.is(system.assign(NIC.id, domain), Status.OK);
+      t.is(at(BigInt(dfn)), `0x${mfn.toString(16)}000`);
+      t.false(at(BigInt(0x30 - dfn)).startsWith("0x"));
+      system.destroyDomain(domain);
+      t.deepEqual(hardware.cachedDisagreements(), []);
+    }
+  });
 }

@@ -209,7 +209,6 @@ export class ScalableUnit implements DeviceUnit {
   #forgetDomain(device: PciDevice, domainId: number): void {
     const { invalidator } = this.#core;
     for (const source of requesterIds(device)) invalidator.context({ of: "device", domainId, source });
-    invalidator.other(pasidCacheDescriptor({ of: "domain", domainId }));
     invalidator.iotlb({ of: "domain", domainId });
   }
 
