@@ -243,12 +243,13 @@ export class VtdUnitDevice implements IommuHardware {
 
   /** §11.4.4: one-shot commands are done and show in the status; the others are on or off. */
   #command(value: number): void {
+    const registers = this.#registers;
+    const shots = value & ONE_SHOT;
+    const isChange = ((value ^ registers.get32(Register.globalStatus)) & ~ONE_SHOT) !== 0;
+    if (shots === 0 && !isChange && this.#pending === undefined) return;
     if (this.#pending !== undefined) this.#misuses.push("a command was given before the last one was done");
     this.#finish();
-    const registers = this.#registers;
-    const before = registers.get32(Register.globalStatus);
-    const changed = (value ^ before) & ~ONE_SHOT;
-    const shots = value & ONE_SHOT;
+    const changed = (value ^ registers.get32(Register.globalStatus)) & ~ONE_SHOT;
     if (bitCount(changed | shots) > 1) this.#misuses.push("several global commands were given at once");
     // In progress: the write buffer's bit is set, the others' are clear.
     registers.setBits(Register.globalStatus, shots, false);
