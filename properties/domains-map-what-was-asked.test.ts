@@ -22,7 +22,7 @@ import {
   VENDORS,
 } from "./domain-scene.js";
 
-const PROGRAMS = 6;
+const PROGRAMS = 3;
 const REQUESTS = 60;
 const SEED = "what-was-asked-2";
 

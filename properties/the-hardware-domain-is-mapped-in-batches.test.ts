@@ -77,7 +77,7 @@ function framesOfInterest({ memory, own, denied, readOnly }: MachineLayout): rea
 for (const vendor of VENDORS) {
   test(`${vendor}: every frame is reached as decided for it alone (seed ${SEED})`, (t) => {
     const random = Random.fromSeed(SEED);
-    for (let index = 0; index < 25; index++) {
+    for (let index = 0; index < 12; index++) {
       const layout = drawLayout(random);
       const { strict, ...options } = drawChoice(random);
       const choice = { strict, ...options };

@@ -47,13 +47,13 @@ export class XenMapsMachine {
   readonly #memory = new TableMemory({ capacityBytes: MEMORY_BYTES });
   readonly #queues = new CpuFreeQueues(this.#memory, CPU);
 
-  constructor(sequence: XenMapsSequence, deployed: boolean, make: MakeXenTables) {
-    this.#pageSizes = sequence.pageSizes;
-    this.tables = make(sequence, deployed, this.#memory, this.#queues);
+  constructor(shape: XenShape, deployed: boolean, make: MakeXenTables) {
+    this.#pageSizes = shape.pageSizes;
+    this.tables = make(shape, deployed, this.#memory, this.#queues);
   }
 
   /** Runs an operation in a domain of its own over the same tables, for a recording tells of each whether it crashed. */
-  run(op: XenMapsOp): XenFields {
+  run(op: Omit<XenMapsOp, "recorded">): XenFields {
     const { paging } = this.tables;
     const flush = { flush: () => 0 as const };
     const domain = new IommuDomain({ id: 1, pageSizes: this.#pageSizes, paging, flush });
