@@ -67,15 +67,6 @@ export function addressOf(low: number, high: number): number {
   return (high >>> 0) * 2 ** 32 + (low >>> 0);
 }
 
-/** The two words of an unsigned value below 2^53. */
-export function lowOf(value: number): number {
-  return (value % 2 ** 32) | 0;
-}
-
-export function highOf(value: number): number {
-  return Math.floor(value / 2 ** 32) | 0;
-}
-
 export function joined(low: number, high: number): bigint {
   return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
 }
