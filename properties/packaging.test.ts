@@ -145,13 +145,18 @@ console.log(reference.topLevel, random.int32(), testing.createWalker(configurati
 
 const TYPED = `import { amdv1, x86_64, type PageTable, Prot, TableMemory } from "genpt";
 import { riscv64 } from "genpt/riscv64";
+import { AmdPaging, CpuFreeQueues, type DomainOptions, IommuDomain } from "genpt/iommu";
 import { Reference, findConfiguration, generateProgram, minimise } from "genpt/testing";
 const memory = new TableMemory({ capacityBytes: 1 << 20 });
 const table: PageTable = amdv1.create({ memory, topLevel: 3, forceCoherence: true });
 const found: bigint | undefined = table.lookup(0n);
 x86_64.create({ memory, signExtended: false });
 riscv64.create({ memory, vaWidthLg2: 39, svnapot: true }).map(0n, 0n, 4096n, Prot.read);
-export { found, Reference, findConfiguration, generateProgram, minimise };
+const freeQueue = new CpuFreeQueues(memory);
+const paging = new AmdPaging({ memory, freeQueue, levels: 4 });
+const options: DomainOptions = { id: 1, pageSizes: 0x1000n, paging, flush: { flush: () => 0 } };
+const pages: number = new IommuDomain(options).map(0, 0, 1, 3, { flags: 0 });
+export { found, pages, Reference, findConfiguration, generateProgram, minimise };
 `;
 
 /** One mistake a line. */
