@@ -73,6 +73,29 @@ test("interrupted, a campaign keeps what it found and goes on later", async (t) 
   t.true(units > 2 && units <= 42, `${units} units`);
 });
 
+test("an operation that does not end is a finding, and the campaign goes on", async (t) => {
+  const out = join(temporary, "hung-out");
+  const fuzz = [genpt, "fuzz", "--config", "sv32", "--canary", "hang", "--patience", "1", "--ops", "4000"];
+  const { exit, stdout, stderr } = await run(
+    ...fuzz,
+    "--workers",
+    "1",
+    "--seed",
+    "hung",
+    "--out",
+    out,
+    "--json",
+  );
+  t.is(exit, 1, stderr);
+  const { units, findings } = JSON.parse(stdout);
+  t.is(units, 2);
+  t.is(findings.length, 1);
+  t.is(findings[0].invariant, "I17");
+  t.regex(findings[0].sentence, /^map .* does not end$/);
+  t.is(findings[0].operations.length, 1);
+  t.regex(readFileSync(join(out, "campaigns", "hung", "report.html"), "utf8"), /does not end/);
+});
+
 test("a directory is for one campaign", async (t) => {
   const { CampaignFile } = await import("../fuzz/campaign/index.js");
   const directory = join(temporary, "taken");

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import test from "ava";
 import { findingFromJson, findingToJson } from "../fuzz/campaign/finding-json.js";
-import { canaryOf, type ShrunkFinding, shrunkFinding, withFindings } from "../fuzz/campaign/index.js";
+import { canaryNamed, type ShrunkFinding, shrunkFinding, withFindings } from "../fuzz/campaign/index.js";
 import { shapeKeyOf } from "../fuzz/campaign/shape-key.js";
 import { type Finding, loadCorpusFile, runUnit } from "../fuzz/lockstep/index.js";
 import { findConfiguration } from "../models/index.js";
@@ -36,17 +36,17 @@ function run(...args: readonly string[]): Promise<Run> {
 function foundBy(seed: string): Finding {
   const configuration = findConfiguration("riscv32/sv32");
   if (configuration === undefined) throw new Error("no configuration");
-  const { finding } = runUnit({ configuration, seed, unit: 0, mix: "swarm", subjectOf: canaryOf });
+  const { finding } = runUnit({ configuration, seed, unit: 0, mix: "swarm", subjectOf: canaryNamed("hole") });
   if (finding === undefined) throw new Error("the canary was not found out");
   return finding;
 }
 
-const shrunk: ShrunkFinding = shrunkFinding(foundBy("one"), { subjectOf: canaryOf, option: "--canary" });
+const shrunk: ShrunkFinding = shrunkFinding(foundBy("one"), "hole");
 const seen = (at: string, commit: string) => ({ subject: "genpt", at, commit });
 
 test("a finding is kept once, with when it was seen; what was fixed and shows again is open again", async (t) => {
   const file = join(temporary, "once.sqlite");
-  const other = shrunkFinding(foundBy("two"), { subjectOf: canaryOf });
+  const other = shrunkFinding(foundBy("two"), "hole");
   t.is(other.key, shrunk.key, "the same mistake, met by another seed");
   await withFindings(file, (findings) => {
     t.is(findings.record(shrunk, seen("2026-01-01T00:00:00Z", "aaaaaaa")), "open");
@@ -135,7 +135,7 @@ test("campaigns replay what is known first: what passes is fixed, what is known 
   t.is((await run(...fuzz, "--canary")).exit, 0);
   const listed = await run("findings", "list", "--json");
   t.like(JSON.parse(listed.stdout), [
-    { id: 1, subject: "canary", status: "known" },
+    { id: 1, subject: "canary hole", status: "known" },
     { id: 2, subject: "genpt", status: "fixed" },
   ]);
 });
@@ -152,7 +152,10 @@ test("findings are shown, and become files of the corpus that are named for what
     run("findings", "list", "--out", join(out, "nothing")),
   ]);
   t.regex(shown.stdout, /^finding 1 {2}open {2}shape [0-9a-f]{12}\n.*at abcdef012345\n/);
-  t.regex(shown.stdout, /I1 violated[\s\S]*replay: {2}npx genpt repro riscv32\/sv32\+swarm:\S+ --canary/);
+  t.regex(
+    shown.stdout,
+    /I1 violated[\s\S]*replay: {2}npx genpt repro riscv32\/sv32\+swarm:\S+ --canary hole/,
+  );
   const file = exported.stdout.trim();
   t.regex(file, /\/corpus\/i1-riscv32-[0-9a-f]{8}\.json$/);
   t.deepEqual((await loadCorpusFile(file)).operations, shrunk.finding.operations);
@@ -160,7 +163,7 @@ test("findings are shown, and become files of the corpus that are named for what
   t.regex(missing.stderr, /there is no finding 7/);
   t.is(none.stdout, "no findings\n");
   t.false(existsSync(join(out, "nothing")));
-  const token = /npx genpt repro (\S+ --canary)/.exec(shown.stdout)?.[1].split(" ") ?? [];
+  const token = /npx genpt repro (\S+ --canary hole)/.exec(shown.stdout)?.[1].split(" ") ?? [];
   const replayed = await run("repro", ...token);
   t.is(replayed.exit, 1);
   t.is(readFileSync(file, "utf8").includes('"invariant": "I1"'), /I1 violated/.test(replayed.stdout));

@@ -1,6 +1,6 @@
 /** Units of a campaign are dealt and weighted by the seed alone, and say what judged them. */
 import test from "ava";
-import { canaryOf, Swarm } from "../fuzz/campaign/index.js";
+import { canaryNamed, Swarm } from "../fuzz/campaign/index.js";
 import { type Invariant, invariantNames, mixOf, oracleNames, runUnit } from "../fuzz/lockstep/index.js";
 import { configurations, findConfiguration } from "../models/index.js";
 
@@ -61,7 +61,7 @@ test("a unit says how often each operation was judged by each invariant", (t) =>
   t.is(of("map", "I13"), 0, "the walker snoops");
   const without = runUnit({ ...request, oracles: oracleNames.filter((name) => name !== "stores") });
   t.is(without.judged.get("map")?.[invariantNames.indexOf("I12")], 0);
-  const found = runUnit({ ...request, subjectOf: canaryOf });
+  const found = runUnit({ ...request, subjectOf: canaryNamed("hole") });
   const { invariant = "I1", operations: program = [] } = found.finding ?? {};
   const last = program.at(-1);
   t.true(last !== undefined && (found.judged.get(last.op)?.[invariantNames.indexOf(invariant)] ?? 0) > 0);

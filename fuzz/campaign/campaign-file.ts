@@ -3,6 +3,7 @@
  * they saw, what they found. A unit that is not in it is run again and gives the same, so nothing is ever lost.
  */
 import { type Finding, type Invariant, invariantNames, type OracleName } from "../lockstep/index.js";
+import type { CanaryName } from "./canary-names.js";
 import { numberOf, Store, textOf } from "./database.js";
 import { findingFromJson, findingToJson } from "./finding-json.js";
 import type { ShrunkFinding } from "./shrunk-finding.js";
@@ -17,8 +18,8 @@ export interface CampaignPlan {
   readonly milliseconds: number;
   readonly operationsPerUnit: number;
   readonly oracles: readonly OracleName[];
-  /** What is judged makes a known mistake, so that there is something to find. */
-  readonly canary: boolean;
+  /** What is judged makes this mistake on purpose. */
+  readonly canary: CanaryName | undefined;
   /** The commit that the campaign began with; empty where nobody knows. */
   readonly commit: string;
 }

@@ -1,13 +1,11 @@
-/**
- * An implementation with a known mistake: a night that does not find it would not find anything. Whoever maps eight
- * pages or more finds a hole where the last stored item was.
- */
+/** Implementations with a known mistake: a night that does not find it would not find anything. */
 import type { Configuration } from "../../models/configuration.js";
 import { shapeOf } from "../../models/index.js";
 import type { Operation, Outcome } from "../../models/operations.js";
-import { PageTableSubject } from "../lockstep/index.js";
+import { PageTableSubject, type SubjectFactory } from "../lockstep/index.js";
+import type { CanaryName } from "./canary-names.js";
 
-class Canary extends PageTableSubject {
+class HoleCanary extends PageTableSubject {
   override apply(operation: Exclude<Operation, { op: "deviceWrite" }>): Outcome {
     const outcome = super.apply(operation);
     if (outcome.op === "map" && outcome.mappedBytes >= 0x8000n) this.#loseLastItem();
@@ -22,7 +20,17 @@ class Canary extends PageTableSubject {
   }
 }
 
-/** Makes subjects that are wrong on purpose. */
-export function canaryOf(configuration: Configuration): PageTableSubject {
-  return new Canary(configuration);
+class HangCanary extends PageTableSubject {
+  override apply(operation: Exclude<Operation, { op: "deviceWrite" }>): Outcome {
+    const outcome = super.apply(operation);
+    while (outcome.op === "map" && outcome.mappedBytes >= 0x8000n);
+    return outcome;
+  }
+}
+
+/** What makes subjects that are wrong on purpose; undefined for none. */
+export function canaryNamed(name: CanaryName | undefined): SubjectFactory | undefined {
+  if (name === undefined) return undefined;
+  const Canary = name === "hole" ? HoleCanary : HangCanary;
+  return (configuration: Configuration) => new Canary(configuration);
 }

@@ -4,7 +4,8 @@ export {
   type CampaignPlan,
   type Counts,
 } from "./campaign-file.js";
-export { canaryOf } from "./canary.js";
+export { canaryNamed } from "./canary.js";
+export type { CanaryName } from "./canary-names.js";
 export { DatabaseBusy } from "./database.js";
 export {
   type Findings,
@@ -15,6 +16,6 @@ export {
 export { Ledger } from "./ledger.js";
 export { type CoveragePoint, reportData } from "./report-data.js";
 export { reportPage } from "./report-page.js";
-export { type ShrunkFinding, shrunkFinding } from "./shrunk-finding.js";
+export { hangingFinding, type ShrunkFinding, shrunkFinding } from "./shrunk-finding.js";
 export type { Status } from "./statuses.js";
 export { Swarm } from "./swarm.js";

@@ -72,6 +72,16 @@ export function pictureOf(finding: Finding, subjectOf?: SubjectFactory): Picture
   return draw(finding, atFinish ? after : before, after);
 }
 
+/** The same of a program whose last operation does not end: only how it was before. */
+export function pictureBefore(finding: Finding, subjectOf?: SubjectFactory): Picture {
+  const before = finding.operations.slice(0, -1);
+  const lockstep = new Lockstep(finding.configuration, { subject: subjectOf?.(finding.configuration) });
+  for (const operation of before) lockstep.step(operation);
+  const state = stateOf(lockstep);
+  const { rows, ...picture } = draw(finding, state, state);
+  return { ...picture, rows: rows.filter(({ when }) => when === "before") };
+}
+
 function draw({ operations, atFinish, iova }: Finding, before: State, after: State): Picture {
   const operation = atFinish ? undefined : operations.at(-1);
   const range = operation !== undefined && "length" in operation ? operation : undefined;

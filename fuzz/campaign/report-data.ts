@@ -2,6 +2,7 @@
 import { configurationName } from "../../models/index.js";
 import { invariants } from "../lockstep/index.js";
 import type { CampaignFile, JudgedCount, Sample } from "./campaign-file.js";
+import type { CanaryName } from "./canary-names.js";
 import type { Picture } from "./picture.js";
 
 /** A point in the growth of what a coverage-guided run has reached. */
@@ -25,7 +26,7 @@ export interface ReportedFinding {
 export interface ReportData {
   readonly seed: string;
   readonly commit: string;
-  readonly canary: boolean;
+  readonly canary: CanaryName | undefined;
   /** Whether the campaign has come to its end. */
   readonly ended: boolean;
   readonly configurations: number;

@@ -87,7 +87,7 @@ function verdict({ failures, findings, ended, canary }: ReportData): string {
       : `${findings.length} finding${findings.length === 1 ? "" : "s"} in ${failures} failing unit${failures === 1 ? "" : "s"}.`,
   ];
   if (!ended) sentences.push("The campaign was interrupted; it can go on.");
-  if (canary) sentences.push("What was judged makes a mistake on purpose.");
+  if (canary !== undefined) sentences.push("What was judged makes a mistake on purpose.");
   return `<p class="verdict ${failures === 0 ? "clean" : "failing"}">${sentences.join(" ")}</p>`;
 }
 
@@ -131,6 +131,7 @@ function pictureFigure(picture: Picture): string {
   );
   const groups = (["before", "after"] as const).map((when) => {
     const rows = picture.rows.filter((row) => row.when === when);
+    if (rows.length === 0) return "";
     return `<tbody><tr><th class="when" colspan="${picture.columns.length + 1}" scope="rowgroup">${when}</th></tr>${rows.map(pictureRow).join("")}</tbody>`;
   });
   return `<figure class="picture"><figcaption>Around ${picture.address}, before and after <code>${escaped(picture.operation)}</code></figcaption>

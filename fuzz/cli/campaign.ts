@@ -3,7 +3,6 @@
  * that the same seed and number of operations give the same run whatever the number of threads is, and however often
  * it was interrupted.
  */
-import { Tinypool } from "tinypool";
 import { configurationName } from "../../models/index.js";
 import {
   type CampaignFile,
@@ -14,6 +13,8 @@ import {
   Swarm,
 } from "../campaign/index.js";
 import { type Finding, tokenOf } from "../lockstep/index.js";
+import { hungUnit, isHung, shrinkHung } from "./hung-unit.js";
+import { Hung, WatchedPool } from "./watched-pool.js";
 import type { ShrinkJob, UnitDone, UnitJob } from "./worker.js";
 
 /** What was done so far, and what came out. */
@@ -31,8 +32,17 @@ export interface CampaignEvents {
 
 /** Failures of one format and invariant that are shrunk: there may be several mistakes behind them. */
 const SHRUNK_OF_A_KIND = 3;
+/** A shorter program that takes so long hangs, too. */
+const SHRINKING_PATIENCE = 5000;
+const SHRINKING_AT_MOST = 1_800_000;
 /** How much work a killed process may leave to be done again. */
 const SAVE_EVERY_MILLISECONDS = 1000;
+
+export interface Threads {
+  readonly workers: number;
+  /** How long one operation may take, in milliseconds. */
+  readonly patience: number;
+}
 
 export class Campaign {
   readonly totals: CampaignTotals;
@@ -43,7 +53,9 @@ export class Campaign {
   readonly #workers: number;
   readonly #events: CampaignEvents;
   readonly #signal: AbortSignal;
-  readonly #pool: Tinypool;
+  readonly #pool: WatchedPool;
+  /** How long one operation may take. */
+  readonly #patience: number;
   /** When the campaign would have begun, had it never been interrupted. */
   readonly #began: number;
   /** Units that are done before one with a lower number is. */
@@ -61,7 +73,7 @@ export class Campaign {
   constructor(
     file: CampaignFile,
     plan: CampaignPlan,
-    workers: number,
+    { workers, patience }: Threads,
     events: CampaignEvents,
     signal: AbortSignal,
   ) {
@@ -77,11 +89,8 @@ export class Campaign {
     this.#seen = file.statesOf(plan.configurations.length);
     this.totals = { ...file.counts, findings: [], others: [] };
     this.#next = this.totals.units;
-    this.#pool = new Tinypool({
-      filename: new URL("./worker.js", import.meta.url).href,
-      minThreads: workers,
-      maxThreads: workers,
-    });
+    this.#pool = new WatchedPool(workers);
+    this.#patience = patience;
   }
 
   /** Runs until the plan is done or the signal says so; what is under way then is finished and counted. */
@@ -94,7 +103,7 @@ export class Campaign {
       this.totals.findings = distinct(await Promise.all(this.#shrinking));
       if (!this.#signal.aborted) this.#file.end();
     } finally {
-      await this.#pool.destroy();
+      await this.#pool.end();
     }
     return this.totals;
   }
@@ -116,8 +125,17 @@ export class Campaign {
   async #feed(): Promise<void> {
     for (let job = this.#nextJob(); job !== undefined; job = this.#nextJob()) {
       const { number, ...request } = job;
-      this.#early.set(number, await this.#pool.run(request, { name: "runUnitJob" }));
+      this.#early.set(number, await this.#run(request));
       this.#countInOrder();
+    }
+  }
+
+  async #run(job: UnitJob): Promise<UnitDone> {
+    try {
+      return await this.#pool.run("runUnitJob", job, this.#patience);
+    } catch (error) {
+      if (error instanceof Hung) return hungUnit(job, error);
+      throw error;
     }
   }
 
@@ -200,8 +218,11 @@ export class Campaign {
   }
 
   async #shrink(number: number, finding: Finding): Promise<ShrunkFinding> {
-    const job: ShrinkJob = { finding, canary: this.#plan.canary };
-    const shrunk: ShrunkFinding = await this.#pool.run(job, { name: "shrinkFinding" });
+    const { canary } = this.#plan;
+    const job: ShrinkJob = { finding, canary };
+    const shrunk: ShrunkFinding = isHung(finding)
+      ? await shrinkHung(this.#pool, finding, canary, Math.min(this.#patience, SHRINKING_PATIENCE))
+      : await this.#pool.run("shrinkFinding", job, SHRINKING_AT_MOST);
     this.#file.saveShrunk(number, shrunk);
     const before = this.totals.findings;
     this.totals.findings = distinct([...before, shrunk]);

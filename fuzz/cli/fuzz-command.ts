@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import pc from "picocolors";
 import { configurationName, type FormatName, operationToJson } from "../../models/index.js";
-import type { CampaignFile, CampaignPlan, ShrunkFinding } from "../campaign/index.js";
+import type { CampaignFile, CampaignPlan, CanaryName, ShrunkFinding } from "../campaign/index.js";
 import {
   canCreate,
   defaultUnitOperations,
@@ -32,12 +32,15 @@ export interface FuzzOptions {
   readonly oracles?: readonly OracleName[] | undefined;
   readonly campaign?: string | undefined;
   readonly resume?: string | undefined;
-  readonly canary?: true | undefined;
+  readonly canary?: CanaryName | undefined;
+  readonly patience?: number | undefined;
   readonly out: string;
   readonly json?: true | undefined;
 }
 
 const SECONDS = 60;
+/** For one operation. */
+const PATIENCE_SECONDS = 60;
 
 export async function fuzzCommand(options: FuzzOptions): Promise<Exit> {
   const { directory, file, plan } = options.resume === undefined ? begun(options) : resumed(options);
@@ -65,7 +68,7 @@ function begun(options: FuzzOptions): Begun {
     milliseconds: millisecondsOf(options) ?? SECONDS * 1000,
     operationsPerUnit: defaultUnitOperations,
     oracles: options.oracles ?? oracleNames,
-    canary: options.canary === true,
+    canary: options.canary,
     commit: commitHere(),
   };
   const directory = options.campaign ?? ownDirectory(join(options.out, "campaigns"), seed);
@@ -116,7 +119,8 @@ async function run(
   const abort = new AbortController();
   const stop = stopOnInterrupt(abort, show);
   const sightings = new Sightings(options.out, plan);
-  const replayed = await replayKnown(sightings, plan);
+  const patience = (options.patience ?? PATIENCE_SECONDS) * 1000;
+  const replayed = await replayKnown(sightings, plan, patience);
   for (const line of linesOf(replayed)) show?.write(`${line}\n`);
   const found = async (shrunk: ShrunkFinding): Promise<void> => {
     await sightings.record(shrunk);
@@ -124,7 +128,7 @@ async function run(
     show?.write(`\n${shrunk.report}  ${pc.dim("saved:")}   ${saved}\n\n`);
   };
   const events = { found, progressed: (totals: CampaignTotals) => show?.show(totals) };
-  const totals = await new Campaign(file, plan, workers, events, abort.signal).run();
+  const totals = await new Campaign(file, plan, { workers, patience }, events, abort.signal).run();
   stop();
   writeReport(directory, file);
   show?.finish(totals);

@@ -4,6 +4,7 @@
  */
 import { Command, CommanderError, Option } from "commander";
 import pc from "picocolors";
+import { canaryNames } from "../campaign/canary-names.js";
 import type { AgainstArguments } from "./against-command.js";
 import { addAgainst } from "./against-program.js";
 import type { ExhaustiveOptions } from "./exhaustive-command.js";
@@ -66,6 +67,11 @@ function createProgram(end: (status: Exit) => void): Command {
 type Add = (name: string, description: string, examples: readonly string[]) => Command;
 type End = (status: Exit) => void;
 
+const canaryOption = () =>
+  new Option("--canary [mistake]", "judge an implementation that is wrong on purpose; default: hole")
+    .choices(canaryNames)
+    .preset("hole");
+
 const formatOption = () =>
   new Option("--format <formats...>", "which formats; default: all").argParser(formats);
 
@@ -127,7 +133,10 @@ function addFuzz(add: Add, end: End): void {
         "go on with a campaign that was interrupted, or for so much longer",
       ).conflicts(["campaign", "seed", "format", "config", "oracles", "canary"]),
     )
-    .option("--canary", "judge an implementation that is wrong on purpose: something must be found")
+    .addOption(canaryOption())
+    .addOption(
+      new Option("--patience <seconds>", "how long one operation may take; default: 60").argParser(seconds),
+    )
     .option("--out <directory>", "where failures are saved", "findings")
     .option("--json", "one JSON object on stdout at the end, and no progress");
   addAgainst(command).action(async (options: FuzzOptions & AgainstArguments) => {
@@ -147,7 +156,7 @@ function addRepro(add: Add, end: End): void {
   ])
     .argument("<token-or-file>", "what a failure's replay line says, or a program's file")
     .option("--trace", "print every operation and what it gave")
-    .option("--canary", "judge an implementation that is wrong on purpose, as genpt fuzz --canary does");
+    .addOption(canaryOption());
   addAgainst(command).action(async (what: string, options: ReproOptions) => {
     const { reproCommand } = await import("./repro-command.js");
     end(reproCommand(what, options));

@@ -1,12 +1,12 @@
 /** Known findings once more, and the programs of the corpus: first of all in every campaign. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Configuration } from "../../models/configuration.js";
 import { configurationName } from "../../models/index.js";
-import type { Operation } from "../../models/operations.js";
-import { type CampaignPlan, canaryOf } from "../campaign/index.js";
-import { MemoryTooSmall, parseCorpusFile, runProgram, type SubjectFactory } from "../lockstep/index.js";
+import type { CampaignPlan, CanaryName } from "../campaign/index.js";
+import { type Finding, parseCorpusFile } from "../lockstep/index.js";
 import type { Sightings } from "./sightings.js";
+import { Hung, WatchedPool } from "./watched-pool.js";
+import type { ProgramJob } from "./worker.js";
 
 export interface Replayed {
   readonly tried: number;
@@ -23,9 +23,9 @@ const CORPUS = join("corpus", "regressions");
 export async function replayKnown(
   sightings: Sightings,
   { configurations, canary }: Pick<CampaignPlan, "configurations" | "canary">,
+  milliseconds: number,
 ): Promise<Replayed> {
-  const subjectOf = canary ? canaryOf : undefined;
-  const corpus = canary ? [] : corpusFailures(configurations);
+  const corpus = canary === undefined ? corpusPrograms(configurations) : [];
   const known = await sightings.with((findings) =>
     findings
       .list()
@@ -35,42 +35,52 @@ export async function replayKnown(
       )
       .map((one) => ({ ...one, program: findings.programOf(one.id) })),
   );
-  const failing = corpus.flatMap(({ line }) => line ?? []);
-  const fixed: string[] = [];
-  for (const { id, status, program, configuration, invariant, sentence } of known) {
-    if (program === undefined) continue;
-    const fails = failureOf(program.configuration, program.operations, subjectOf) !== undefined;
-    const now = await sightings.with((findings) => findings.replayed(id, fails, sightings.now()));
-    const line = `finding ${id}: ${invariant} ${configuration}: ${sentence}`;
-    if (fails && now === "open") failing.push(line);
-    if (!fails && status !== "fixed") fixed.push(line);
+  const [failing, fixed]: [string[], string[]] = [[], []];
+  const tried = corpus.length + known.length;
+  if (tried === 0) return { tried, failing, fixed };
+  const pool = new WatchedPool(1);
+  try {
+    for (const { file, program } of corpus) {
+      const sentence = await failureOf(pool, program, canary, milliseconds);
+      if (sentence !== undefined) failing.push(`${file}: ${sentence}`);
+    }
+    for (const { id, status, program, configuration, invariant, sentence } of known) {
+      if (program === undefined) continue;
+      const fails = (await failureOf(pool, program, canary, milliseconds)) !== undefined;
+      const now = await sightings.with((findings) => findings.replayed(id, fails, sightings.now()));
+      const line = `finding ${id}: ${invariant} ${configuration}: ${sentence}`;
+      if (fails && now === "open") failing.push(line);
+      if (!fails && status !== "fixed") fixed.push(line);
+    }
+  } finally {
+    await pool.end();
   }
-  return { tried: known.length + corpus.length, failing, fixed };
+  return { tried, failing, fixed };
 }
 
-/** The corpus beside the working directory; a line for each program that fails. */
-function corpusFailures(configurations: readonly string[]): readonly { readonly line: string | undefined }[] {
+/** The corpus beside the working directory. */
+function corpusPrograms(configurations: readonly string[]) {
   if (!existsSync(CORPUS)) return [];
   const files = readdirSync(CORPUS).filter((name) => name.endsWith(".json"));
   return files.sort().flatMap((name) => {
     const file = join(CORPUS, name);
-    const { configuration, operations } = parseCorpusFile(readFileSync(file, "utf8"), file);
-    if (!configurations.includes(configurationName(configuration))) return [];
-    const sentence = failureOf(configuration, operations, undefined);
-    return [{ line: sentence === undefined ? undefined : `${file}: ${sentence}` }];
+    const program = parseCorpusFile(readFileSync(file, "utf8"), file);
+    return configurations.includes(configurationName(program.configuration)) ? [{ file, program }] : [];
   });
 }
 
-/** What differs; undefined when everyone agrees. A program that outgrows the memory shows nothing. */
-function failureOf(
-  configuration: Configuration,
-  operations: readonly Operation[],
-  subjectOf: SubjectFactory | undefined,
-): string | undefined {
+/** What differs, in a thread that can be stopped; undefined when everyone agrees. */
+async function failureOf(
+  pool: WatchedPool,
+  { configuration, operations }: Pick<Finding, "configuration" | "operations">,
+  canary: CanaryName | undefined,
+  milliseconds: number,
+): Promise<string | undefined> {
+  const job: ProgramJob = { configuration: configurationName(configuration), operations, canary };
   try {
-    return runProgram(configuration, operations, subjectOf).finding?.sentence;
+    return await pool.run("runProgramJob", job, milliseconds);
   } catch (error) {
-    if (error instanceof MemoryTooSmall) return undefined;
+    if (error instanceof Hung) return "it does not end";
     throw error;
   }
 }

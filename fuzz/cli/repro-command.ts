@@ -10,7 +10,8 @@ import {
   parseProgram,
 } from "../../models/index.js";
 import { isRefusal, replayCommand, Session, subjectsOf } from "../against/index.js";
-import { canaryOf } from "../campaign/canary.js";
+import { canaryNamed } from "../campaign/canary.js";
+import type { CanaryName } from "../campaign/canary-names.js";
 import {
   describeConfiguration,
   describeOutcome,
@@ -28,8 +29,8 @@ import { Exit, UsageError } from "./usage.js";
 
 export interface ReproOptions extends AgainstArguments {
   readonly trace?: true | undefined;
-  /** What is judged makes a known mistake. */
-  readonly canary?: true | undefined;
+  /** What is judged makes this mistake on purpose. */
+  readonly canary?: CanaryName | undefined;
 }
 
 interface Program {
@@ -48,10 +49,10 @@ export function reproCommand(what: string, options: ReproOptions): Exit {
   const elsewhere = against === undefined ? undefined : againstOptions(against, options);
   const session = elsewhere && new Session(elsewhere);
   const judged: Judged = {
-    subjectOf: session === undefined ? canary && canaryOf : subjectsOf(session),
+    subjectOf: session === undefined ? canaryNamed(canary) : subjectsOf(session),
     replayed: elsewhere
       ? replayCommand(elsewhere, what)
-      : `npx genpt repro ${what}${canary === true ? " --canary" : ""}`,
+      : `npx genpt repro ${what}${canary === undefined ? "" : ` --canary ${canary}`}`,
   };
   try {
     return existsSync(what) ? replayFile(what, judged, options) : replayToken(what, judged, options);

@@ -22,7 +22,7 @@ export class Sightings {
   readonly #commit: string;
 
   constructor(directory: string, { canary, commit }: Pick<CampaignPlan, "canary" | "commit">) {
-    this.subject = canary ? "canary" : "genpt";
+    this.subject = canary === undefined ? "genpt" : `canary ${canary}`;
     this.#directory = directory;
     this.#commit = commit;
   }

@@ -27,5 +27,5 @@ export { stampName } from "./stamp-name.js";
 export { canCreate, createSubject, type HardwareRoot, PageTableSubject, type Subject } from "./subject.js";
 export type { Judged } from "./tally.js";
 export { formatToken, isSeed, parseToken, type Token, TokenError, tokenOf, versionWarning } from "./token.js";
-export { defaultUnitOperations, runUnit, type UnitRequest, type UnitResult } from "./unit.js";
+export { defaultUnitOperations, programOfUnit, runUnit, type UnitRequest, type UnitResult } from "./unit.js";
 export { type OracleName, oracleNames } from "./watch.js";

@@ -1,7 +1,14 @@
 /** One unit of fuzzing: a program that follows from (configuration, seed, unit number) and nothing else. */
 import type { Configuration } from "../../models/configuration.js";
-import { configurationName, nextOperation, profileFor, SeededDraws } from "../../models/index.js";
+import {
+  configurationName,
+  generateProgram,
+  nextOperation,
+  profileFor,
+  SeededDraws,
+} from "../../models/index.js";
 import type { Operation } from "../../models/operations.js";
+import { Reference } from "../../reference/index.js";
 import { Checksum } from "./checksum.js";
 import { Inconclusive } from "./failure.js";
 import { Features } from "./features.js";
@@ -30,6 +37,8 @@ export interface UnitRequest {
   readonly oracles?: readonly OracleName[] | undefined;
   /** What is judged; by default this project's implementation. */
   readonly subjectOf?: SubjectFactory | undefined;
+  /** Its one element counts the operations that were begun, for whoever watches from another thread. */
+  readonly progress?: Int32Array | undefined;
 }
 
 export interface UnitResult {
@@ -62,6 +71,7 @@ export function runUnit(request: UnitRequest): UnitResult {
   while (operations.length < count && difference === undefined) {
     const operation = drawn(lockstep.subject, () => nextOperation(draws, reference, profile));
     operations.push(operation);
+    if (request.progress !== undefined) Atomics.add(request.progress, 0, 1);
     difference = lockstep.step(operation);
     checksum.add(operation, lockstep.outcome);
     features.add(operation, lockstep);
@@ -79,6 +89,14 @@ export function runUnit(request: UnitRequest): UnitResult {
     judged: tally.judged,
     finding,
   };
+}
+
+/** The first operations of a unit, drawn without doing them anywhere but in the reference. */
+export function programOfUnit({ configuration, seed, unit, mix }: UnitRequest, count: number): Operation[] {
+  const key = `${configurationName(configuration)}:${seed}:${unit}`;
+  const reference = new Reference(configuration);
+  const chosen = mixOf(configuration, mix ?? mixOfUnit(unit), key);
+  return generateProgram(new SeededDraws(key), reference, count, chosen);
 }
 
 const DRAWS_AT_MOST = 1000;
