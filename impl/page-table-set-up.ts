@@ -1,9 +1,11 @@
 /** What a page table is made with, beside its domain. */
-import { PageTableError } from "./errors.js";
+import type { Domain } from "./engine/domain.js";
+import { PageTableError, type Status, statusCode } from "./errors.js";
 import { GatherPolicy, type InvalidateWords } from "./memory/gather.js";
 import type { TableMemory } from "./memory/table-memory.js";
 import type { CommonOptions, GatherPolicyName } from "./options.js";
-import type { ExistingTables } from "./page-table-types.js";
+import type { ExistingTables, HardwareInfo } from "./page-table-types.js";
+import { modeOf, registersOf } from "./stamp/format.js";
 import { fromWords } from "./words.js";
 
 const POLICIES: Record<GatherPolicyName, GatherPolicy> = {
@@ -23,6 +25,21 @@ export function topCellOf(memory: TableMemory, existing: ExistingTables | undefi
     throw new PageTableError("INVALID_OPTION", "top: what `share` of a table gave");
   }
   return new Int32Array(top);
+}
+
+/** What the hardware must be told of a domain's tables. */
+export function hardwareInfoOf({ memory, rootWord, topLevel, settings }: Domain): HardwareInfo {
+  const { vaWidthLg2, oaWidthLg2, flags, upperHalf, cleaner } = settings;
+  const root = memory.addressOf(rootWord);
+  const snoops = cleaner === undefined;
+  const tables = { root, topLevel, vaWidthLg2, oaWidthLg2, flags, upperHalf, snoops };
+  return { root, mode: modeOf(topLevel, vaWidthLg2), topLevel, registers: registersOf(tables) };
+}
+
+/** A refusal as an error. */
+export function refusal(status: Status, what: string, mappedBytes: bigint): PageTableError {
+  const code = statusCode(status);
+  return new PageTableError(code === "OK" ? "INVALID_ARGUMENT" : code, what, mappedBytes);
 }
 
 export function invalidationOf(options: CommonOptions): InvalidateWords {

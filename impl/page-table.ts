@@ -20,18 +20,25 @@ import { Domain } from "./engine/domain.js";
 import { below } from "./engine/geometry.js";
 import { lookup } from "./engine/lookup.js";
 import { map } from "./engine/map.js";
-import { PartialUnmap, settleEdges } from "./engine/partial-unmap.js";
+import { settleEdges } from "./engine/partial-unmap.js";
 import { resize } from "./engine/resize.js";
 import { trim } from "./engine/trim.js";
 import { unmap } from "./engine/unmap.js";
-import { entryOf } from "./entry.js";
-import { PageTableError, Status, statusCode } from "./errors.js";
+import { entriesBetween, halvesOf, missedOf } from "./entry.js";
+import { PageTableError, Status } from "./errors.js";
 import { handOver } from "./hand-over.js";
 import { Gather, GatherPolicy, type InvalidateWords } from "./memory/gather.js";
 import type { PhysicalRuns } from "./memory/physical-runs.js";
 import { NO_FRAME, type TableMemory } from "./memory/table-memory.js";
 import { type CommonOptions, domainSettings, type GatherPolicyName } from "./options.js";
-import { invalidationOf, NOT_FOR_THREADS, policyOf, topCellOf } from "./page-table-set-up.js";
+import {
+  hardwareInfoOf,
+  invalidationOf,
+  NOT_FOR_THREADS,
+  policyOf,
+  refusal,
+  topCellOf,
+} from "./page-table-set-up.js";
 import type {
   AddressRange,
   DirtyOptions,
@@ -41,7 +48,7 @@ import type {
   ResizeOptions,
   SharedTables,
 } from "./page-table-types.js";
-import { granuleLg2, modeOf, name, registersOf } from "./stamp/format.js";
+import { granuleLg2, name } from "./stamp/format.js";
 import { refreshTop, threads } from "./stamp/variant.js";
 import { fromWords, highOf, lowOf, pair, toWords } from "./words.js";
 
@@ -241,7 +248,7 @@ export class PageTable {
     if (below(lastLow, lastHigh, firstLow, firstHigh)) return Status.OK;
     if (gather !== undefined) this.#checkGather(gather);
     const into = gather ?? this.#ownGather;
-    if (domain.partialUnmap !== PartialUnmap.WHOLE) {
+    if (domain.settlesEdges) {
       const cursor = this.#cursor;
       const breaking = this.#mapGather;
       const edges = settleEdges(domain, cursor, firstLow, firstHigh, lastLow, lastHigh, into, breaking);
@@ -269,26 +276,10 @@ export class PageTable {
     checkRange(iova, lengthBytes);
     const last = iova + lengthBytes - 1n;
     if (lengthBytes === 0n || last >= ALL) return;
-    for (const [first, end] of this.#halves()) {
+    for (const [first, end] of halvesOf(this.#domain)) {
       if (iova > end || last < first) continue;
-      yield* this.#entriesBetween(iova > first ? iova : first, last < end ? last : end);
+      yield* entriesBetween(this.#domain, iova > first ? iova : first, last < end ? last : end);
     }
-  }
-
-  /** The first and the last address of each half that these tables translate. */
-  *#halves(): Generator<readonly [first: bigint, last: bigint], void, undefined> {
-    const { vaBeyondLow, vaBeyondHigh, signExtended, settings } = this.#domain;
-    const lowerLast = fromWords(~vaBeyondLow, ~vaBeyondHigh);
-    if (!settings.upperHalf) yield [0n, lowerLast];
-    if (settings.upperHalf || signExtended) yield [ALL - 1n - lowerLast, ALL - 1n];
-  }
-
-  *#entriesBetween(first: bigint, last: bigint): Generator<Entry, void, undefined> {
-    const lastLow = lowOf(last);
-    const lastHigh = highOf(last);
-    const cursor = new Cursor(this.#domain);
-    let found = cursor.seek(lowOf(first), highOf(first), lastLow, lastHigh);
-    for (; found; found = cursor.advance(lastLow, lastHigh)) yield entryOf(cursor);
   }
 
   /**
@@ -414,15 +405,11 @@ export class PageTable {
    * @param gather collects the invalidation and the frames; without one, it is done before the call returns.
    */
   trim(iova?: bigint, lengthBytes?: bigint, gather?: Gather): number {
-    if (iova !== undefined) {
-      const status = this.tryTrim(iova, lengthBytes ?? ALL - iova, gather);
-      if (status !== Status.OK) this.#fail(status, `trim of ${hex(iova)}`);
-      return this.trimmedTables;
-    }
+    const last = iova === undefined ? 0n : iova + (lengthBytes ?? ALL - iova) - 1n;
     let tables = 0;
-    for (const [first, last] of this.#halves()) {
-      const status = this.tryTrim(first, last - first + 1n, gather);
-      if (status !== Status.OK) this.#fail(status, "trim");
+    for (const [from, to] of iova === undefined ? halvesOf(this.#domain) : [[iova, last] as const]) {
+      const status = this.tryTrim(from, to - from + 1n, gather);
+      if (status !== Status.OK) this.#fail(status, `trim of ${hex(from)}`);
       tables += this.trimmedTables;
     }
     return tables;
@@ -449,9 +436,7 @@ export class PageTable {
 
   /** What had no translation for a moment in the last `cut` or `resize`, entry by entry. */
   get missed(): readonly AddressRange[] {
-    return this.#domain.missed.map(({ low, high, sizeLg2 }) => {
-      return { iova: fromWords(low, high), lengthBytes: 1n << BigInt(sizeLg2) };
-    });
+    return missedOf(this.#domain);
   }
 
   /** A gather for this table's unmaps; its `sync` invalidates what is pending and frees the tables. */
@@ -462,12 +447,7 @@ export class PageTable {
 
   hwInfo(): HardwareInfo {
     this.#checkAlive();
-    const { topLevel } = this;
-    const { vaWidthLg2, oaWidthLg2, flags, upperHalf, cleaner } = this.#domain.settings;
-    const root = this.memory.addressOf(this.#domain.rootWord);
-    const snoops = cleaner === undefined;
-    const tables = { root, topLevel, vaWidthLg2, oaWidthLg2, flags, upperHalf, snoops };
-    return { root, mode: modeOf(topLevel, vaWidthLg2), topLevel, registers: registersOf(tables) };
+    return hardwareInfoOf(this.#domain);
   }
 
   /**
@@ -514,7 +494,6 @@ export class PageTable {
   }
 
   #fail(status: Status, what: string, mappedBytes = 0n): never {
-    const code = statusCode(status);
-    throw new PageTableError(code === "OK" ? "INVALID_ARGUMENT" : code, what, mappedBytes);
+    throw refusal(status, what, mappedBytes);
   }
 }

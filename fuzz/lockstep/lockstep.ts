@@ -81,8 +81,10 @@ export class Lockstep {
   #pendingLeafLevels = 0;
   #pendingTableLevels = 0;
 
-  constructor(configuration: Subject["configuration"], options: LockstepOptions = {}) {
-    this.subject = options.subject ?? createSubject(configuration);
+  /** A subject that is given may have narrowed what is asked for: its own configuration counts. */
+  constructor(wanted: Subject["configuration"], options: LockstepOptions = {}) {
+    this.subject = options.subject ?? createSubject(wanted);
+    const { configuration } = this.subject;
     this.reference = new Reference(configuration);
     this.#view = new ReferenceView(this.reference);
     this.#walker = createWalker(configuration, this.subject.physical);
@@ -435,8 +437,9 @@ export class Lockstep {
     if (!cuts && (op === "map" || op === "unmap" || op === "unmapGathered")) {
       bound = STORES_OF_A_PATH + 2 * changedItems + 4 * (allocations.length + this.#tables.removedTables);
     } else if (cuts || op === "cut" || op === "resize" || op === "trim") {
-      // A mark and a break for each item, beside its two words.
-      bound = STORES_OF_A_PATH + 4 * (changedItems + allocations.length + this.#tables.removedTables);
+      // A mark and a break for each item, beside its two words; tables are filled before anything else changes.
+      const filled = allocations.length << (1 + shapeOf(this.subject.configuration).tableBitsLg2);
+      bound = STORES_OF_A_PATH + 4 * (changedItems + this.#tables.removedTables) + filled;
     } else if (op === "setDirty") {
       bound = 1;
     } else if (given.op === "readAndClearDirty" && op === "readAndClearDirty" && operation.clear) {

@@ -17,7 +17,7 @@ import {
 } from "../stamp/format.js";
 import { publishTop } from "../stamp/variant.js";
 import { itemMask, levelLg2, tableWord, trailingZeros } from "./geometry.js";
-import type { PartialUnmap } from "./partial-unmap.js";
+import { PartialUnmap } from "./partial-unmap.js";
 
 /** What an incoherent domain tells its owner: these bytes must reach memory before anything else is stored. */
 export interface CleanWords {
@@ -86,6 +86,8 @@ export class Domain {
   readonly cachesNotPresent: boolean;
   /** A live item that changes its size or kind is broken first, and forgotten. */
   readonly breaksFirst: boolean;
+  /** An unmap of a part of an entry is not done as it is. */
+  readonly settlesEdges: boolean;
   readonly partialUnmap: PartialUnmap;
   readonly freesEmpty: boolean;
   readonly cleaner: CleanWords | undefined;
@@ -187,6 +189,7 @@ export class Domain {
     this.cachesNotPresent = settings.cachesNotPresent;
     this.breaksFirst = breakBeforeMake && !settings.toleratesSizeChange;
     this.partialUnmap = settings.partialUnmap;
+    this.settlesEdges = settings.partialUnmap !== PartialUnmap.WHOLE;
     this.freesEmpty = settings.freesEmpty;
     this.liveItems = settings.freesEmpty ? new Int32Array(LIVE_ITEMS).fill(-1) : NO_CELL;
     this.cleaner = settings.cleaner;
