@@ -2,6 +2,9 @@
  * One tree of page tables in which a map replaces what is there, page by page: larger leaves are split on the way,
  * and neighbours become one larger leaf where they can. Frame numbers are counted in smallest pages, an order is log2
  * of a number of them. Nothing here flushes; what is owed to the hardware is ORed into the caller's flags.
+ *
+ * Neighbours are found by markers, in item bits that hardware ignores (see `engine/replacing/markers.ts`). A marker is
+ * set by writing back the word that it stands in, so the hardware must not write to items: accessed and dirty bits off.
  */
 
 import { descend, makeRoot, Wanted } from "./engine/replacing/descend.js";
@@ -179,7 +182,7 @@ export class ReplacingTable {
   /** Physical address of the table of a level on the way to a page. */
   tableAt(dfn: number, level: number): bigint | undefined {
     const domain = this.#domain;
-    if (!domain.hasRoot || !(dfn >= 0 && dfn < this.#dfnLimit)) return undefined;
+    if (!domain.hasRoot || !(dfn >= 0 && dfn < this.#dfnLimit) || level > this.topLevel) return undefined;
     const table = tableOnTheWay(domain, dfn << granuleLg2, highWord(dfn), level);
     return table < 0 ? undefined : domain.memory.addressOf(table);
   }

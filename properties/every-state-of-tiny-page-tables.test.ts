@@ -78,6 +78,13 @@ function explore(t: ExecutionContext, options: SceneOptions, alphabet: readonly 
   return seen.size;
 }
 
+/** Pages in phase, and in two rows that count up, each in the other's place. */
+const PHASES = [0, 1, 2, 3].flatMap((dfn) => [
+  mapOp(dfn, 16 + dfn, 0, RW),
+  mapOp(dfn, 16 + (dfn ^ 2), 0, RW),
+  unmapOp(dfn, 0),
+]);
+
 /** Of the pages of the second table only what splits and merges it. */
 const SMALLER = ALPHABET.filter(({ dfn, order, mfn }) =>
   order > 0 ? dfn < 8 && mfn !== 32 : dfn < 4 || mfn === 22 || mfn === 0,
@@ -93,6 +100,8 @@ const SCENES: readonly (readonly [title: string, SceneOptions, readonly PageOp[]
   ],
   ["amd, no superpages", { vendor: "amd", levels: 4, pageSizes: 0x1000n }, SMALLER, 49],
   ["amd, the largest pages not announced", { vendor: "amd", levels: 4, pageSizes: 0x5000n }, SMALLER, 97],
+  ["amd, pages out of phase", { vendor: "amd", levels: 3 }, PHASES, 82],
+  ["vtd, pages out of phase", { vendor: "vtd", levels: 3 }, PHASES, 82],
   ["vtd, 3 levels", { vendor: "vtd", levels: 3 }, SMALLER, 146],
   ["vtd, a unit of 2 levels beside", { vendor: "vtd", levels: 3, minLevels: 2 }, SMALLER, 178],
   ["vtd, no superpages", { vendor: "vtd", levels: 3, pageSizes: 0x1000n }, SMALLER, 49],

@@ -6,7 +6,7 @@ import test, { type ExecutionContext } from "ava";
 import { spanOf, TableWatch } from "../models/iotlb/index.js";
 import { Random } from "../models/random.js";
 import { apply, judgeTables, mapOp, type PageOp, sightAfter, unmapOp } from "./paging-judge.js";
-import { ABSENT, owedFor, PagingScene, type SceneOptions } from "./paging-scene.js";
+import { ABSENT, owedFor, PagingScene, type SceneOptions, Status } from "./paging-scene.js";
 
 /** Pages that operations touch: 3 GiB, in which two blocks of 2 MiB and the first of 1 GiB are met most often. */
 const PAGES = 3 << 18;
@@ -22,6 +22,8 @@ class Run {
   readonly random: Random;
   readonly #watch: TableWatch;
   readonly #t: ExecutionContext;
+  /** How often an operation found no memory, and was asked for again. */
+  refusals = 0;
   #operations = 0;
 
   constructor(t: ExecutionContext, options: SceneOptions, seed: string) {
@@ -70,19 +72,31 @@ class Run {
     const watch = this.#watch;
     const wrong: string[] = [];
     const { memory } = this.scene;
+    let stores = 0;
     this.scene.watch({
       stored: (word, old, value) => {
+        stores++;
         if (memory.isQuarantined(word)) wrong.push(`word ${word} of a table that left was stored to`);
         watch.stored(word, old, value);
       },
-      storedPair: (...event) => watch.storedPair(...event),
+      storedPair: (...event) => {
+        stores++;
+        watch.storedPair(...event);
+      },
       allocated: (word, lg2) => watch.allocated(word, lg2),
       released: (word, lg2) => watch.released(word, lg2),
       published: (_, top) => watch.published(top & ~7, top & 7),
     });
     watch.begin(undefined);
-    const status = apply(this.scene, op);
-    if (status !== 0) wrong.push(`status ${status}`);
+    if (this.random.below(2) === 0) memory.failNextAllocation(1 + this.random.below(2));
+    let status = apply(this.scene, op);
+    memory.failNextAllocation(0);
+    if (status === Status.OUT_OF_MEMORY) {
+      if (stores > 0 || this.scene.flags !== 0) wrong.push(`refused after ${stores} stores`);
+      this.refusals++;
+      status = apply(this.scene, op);
+    }
+    if (status !== Status.OK) wrong.push(`status ${status}`);
     watch.invalidated(spanOf(0n, LAST_ADDRESS), -1, -1);
     const violation = watch.end(undefined);
     if (violation !== undefined) wrong.push(`${violation.invariant}: ${violation.sentence}`);
@@ -109,6 +123,11 @@ function frameFor(random: Random, dfn: number, order: number): number {
   }
 }
 
+/** Mostly none. One bit makes rows that count up, but not from where a superpage would begin. */
+function flipOf(random: Random): number {
+  return random.below(3) === 0 ? 1 << random.below(9) : 0;
+}
+
 function placeFor(random: Random, order: number): number {
   const pages = random.below(8) === 0 ? PAGES : random.below(2) === 0 ? 2 * BLOCK : 1 << 18;
   return Math.floor(random.below(pages) / 2 ** order) * 2 ** order;
@@ -125,7 +144,7 @@ function round({ random, scene, pages }: Run): readonly PageOp[] {
     case 1:
       return [unmapOp(dfn, order)];
     case 2:
-      return filling(random, Math.floor(dfn / BLOCK) * BLOCK, 0, access);
+      return filling(random, Math.floor(dfn / BLOCK) * BLOCK, 0, access, flipOf(random));
     case 3:
       return [unmapOp(dfn, 0), ...again];
     case 4:
@@ -135,12 +154,12 @@ function round({ random, scene, pages }: Run): readonly PageOp[] {
   }
 }
 
-/** Fills a table's span by pages in an order of chance, each in phase with its frame. */
-function filling(random: Random, first: number, order: number, access: number): readonly PageOp[] {
+/** Fills a table's span by pages in an order of chance, each in phase with its frame, but for the bits of `flip`. */
+function filling(random: Random, first: number, order: number, access: number, flip = 0): readonly PageOp[] {
   const step = 2 * random.below(BLOCK / 2) + 1;
   return Array.from({ length: BLOCK }, (_, index) => {
     const dfn = first + ((index * step) % BLOCK) * 2 ** order;
-    return mapOp(dfn, dfn, order, access);
+    return mapOp(dfn, dfn ^ flip, order, access);
   });
 }
 
@@ -158,7 +177,8 @@ for (const [title, options] of SCENES) {
       if (number % 20 === 0) run.judge();
     }
     run.judge();
-    t.true(run.scene.paging.shatters > 10 && run.scene.paging.coalesces > 10);
+    const { shatters, coalesces } = run.scene.paging;
+    t.true(shatters > 10 && coalesces > 10 && run.refusals > 5, `${shatters} ${coalesces} ${run.refusals}`);
   });
 }
 

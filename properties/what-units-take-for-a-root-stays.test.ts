@@ -95,6 +95,7 @@ test("vtd: with units of all levels a root is all that is prepared", (t) => {
   t.is(paging.tableCount, 1);
   t.is(paging.rootFor(4), paging.table.root);
   t.is(paging.rootFor(3), undefined);
+  t.is(paging.rootFor(5), undefined, "the tables have no fifth level");
 });
 
 for (const vendor of ["amd", "vtd"] as const) {
