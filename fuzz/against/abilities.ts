@@ -35,6 +35,9 @@ export class Abilities {
   readonly judge: ReadonlySet<JudgeWord>;
   /** Page sizes that it maps, of those that the configuration allows. */
   readonly pageSizes: bigint;
+  /** What it does with an entry of which a part is unmapped, and when it frees tables. */
+  readonly partialUnmap: Configuration["partialUnmap"];
+  readonly freeing: Configuration["freeing"];
   /** The bits of a request's permissions that it knows. */
   readonly prot: number;
 
@@ -46,6 +49,10 @@ export class Abilities {
     this.judge = new Set(wordsOf("judge").map((word) => known(judgeWords, word)));
     const [sizes] = wordsOf("sizes");
     const [prot] = wordsOf("prot");
+    const [parts = configuration.partialUnmap ?? "whole"] = wordsOf("parts");
+    const [frees = configuration.freeing ?? "covered"] = wordsOf("frees");
+    this.partialUnmap = known(["whole", "cut", "refuse"] as const, parts);
+    this.freeing = known(["covered", "empty"] as const, frees);
     this.pageSizes = sizes === undefined ? configuration.pageSizes : new Words(sizes).number();
     this.prot = prot === undefined ? ALL_PROT : new Words(prot).small() & ALL_PROT;
     if ((this.prot & READ_OR_WRITE) === 0)
@@ -85,10 +92,8 @@ export class Abilities {
   }
 
   #adaptMap(operation: Extract<Operation, { op: "map" }>, reference: Reference): Operation | undefined {
-    const { op, iova, pa, length, pageSizes } = operation;
-    const prot = operation.prot & this.prot;
-    const narrowed = this.can.has("sizes") && pageSizes !== undefined ? { pageSizes } : {};
-    const adapted = { op, iova, pa, length, prot, ...narrowed };
+    if (operation.pageSizes !== undefined && !this.can.has("sizes")) return undefined;
+    const adapted = { ...operation, prot: operation.prot & this.prot };
     if (this.can.has("refusals") && this.can.has("overlaps")) return adapted;
     const wanted = reference.clone().apply(adapted);
     if (!("code" in wanted) || wanted.code === "OK" || wanted.code === "OUT_OF_MEMORY") return adapted;

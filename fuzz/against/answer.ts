@@ -30,6 +30,9 @@ export interface Answer {
   readonly result: Words;
 }
 
+/** What begins the lines that say what an implementation is like. */
+const traits: readonly string[] = ["can", "judge", "sizes", "prot", "parts", "frees"];
+
 /** No report names levels: any may be meant. */
 const ALL_LEVELS = 0xff;
 
@@ -44,7 +47,7 @@ export function readAnswer(lines: readonly string[]): Answer {
     const kind = words.word();
     if (kind === "entry") entries.push(readEntry(words));
     else if (kind === "dirty") dirty.push({ iova: words.number(), length: words.number() });
-    else if (kind === "can" || kind === "judge" || kind === "sizes" || kind === "prot") {
+    else if (traits.includes(kind)) {
       said.push({ word: kind, line: line.slice(kind.length + 1) });
       continue;
     } else happened.push(readHappening(kind, words));

@@ -27,7 +27,7 @@ const omissions: Readonly<Partial<Record<CanWord, string>>> = {
 };
 
 export function describeScope(configuration: Configuration, abilities: Abilities): string {
-  const { can, judge, prot, pageSizes } = abilities;
+  const { can, judge, prot, pageSizes, partialUnmap, freeing } = abilities;
   const judged = Object.entries(judgements).filter(([word]) => has(judge, word));
   const others = Object.entries(judgements).filter(([word]) => !has(judge, word));
   const left = Object.entries(omissions).filter(([word]) => !has(can, word));
@@ -37,6 +37,7 @@ export function describeScope(configuration: Configuration, abilities: Abilities
     `  judged besides: ${textOf(judged)}`,
     `  not judged: ${textOf(others.filter(([word]) => word !== "invalidations" || !judge.has("ranges")))}`,
     `  left out of programs: ${textOf(left)}`,
+    `  a part of an entry is unmapped: ${partialUnmap}; a table is freed when it is ${freeing}`,
     `  permissions ${describeHex(BigInt(prot))}, page sizes ${describeHex(pageSizes & configuration.pageSizes)}`,
   ];
   return `${lines.join("\n")}\n`;

@@ -52,7 +52,9 @@ export class ExternalSubject implements Subject {
   constructor(configuration: Configuration, session: Session) {
     const { abilities, answer, memory, memoryBytes } = session.open(configuration);
     this.abilities = abilities;
-    this.configuration = { ...configuration, pageSizes: configuration.pageSizes & abilities.pageSizes };
+    const { partialUnmap, freeing } = abilities;
+    const pageSizes = configuration.pageSizes & abilities.pageSizes;
+    this.configuration = { ...configuration, pageSizes, partialUnmap, freeing };
     this.scope = {
       bits: abilities.judge.has("bits"),
       tables: abilities.judge.has("tables"),
@@ -147,7 +149,7 @@ export class ExternalSubject implements Subject {
     const adapted = this.adapt(operation);
     if (adapted === undefined) return true;
     if (adapted.op !== "map" || operation.op !== "map") return false;
-    return adapted.prot !== operation.prot || adapted.pageSizes !== operation.pageSizes;
+    return adapted.prot !== operation.prot;
   }
 
   /** Reads a result to its end; what is wrong with it is a breach of the protocol. */
@@ -174,7 +176,7 @@ export class ExternalSubject implements Subject {
       }
       case "unmap":
       case "unmapGathered":
-        return { op: operation.op, removedBytes: isOk ? result.number() : 0n, invalidated };
+        return { op: operation.op, ...this.#removed(answer, wanted), invalidated };
       case "sync":
         return { op: "sync", invalidated };
       case "lookup":
@@ -190,6 +192,14 @@ export class ExternalSubject implements Subject {
       default:
         return { op: "failNextAllocation" };
     }
+  }
+
+  #removed({ isOk, result }: Answer, wanted: Outcome) {
+    if (isOk) return { removedBytes: result.number() };
+    const wantedCode = ("refusal" in wanted ? wanted.refusal : undefined) ?? "OK";
+    const refusal = codeOfRefusal(result.word(), wantedCode);
+    // Who takes whole entries away has nothing to refuse: it removes nothing where nothing can be.
+    return this.abilities.partialUnmap === "whole" ? { removedBytes: 0n } : { refusal, removedBytes: 0n };
   }
 
   /** Where nobody offers dirty tracking, a dirty bit that is always set says nothing. */

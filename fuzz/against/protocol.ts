@@ -172,5 +172,6 @@ const codes: readonly Code[] = [
   "ADDRESS_IN_USE",
   "OUT_OF_MEMORY",
   "NOT_SUPPORTED",
+  "PARTIAL_ENTRY",
   "NOT_MAPPED",
 ];

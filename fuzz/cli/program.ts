@@ -6,7 +6,7 @@ import { Command, CommanderError, Option } from "commander";
 import pc from "picocolors";
 import { canaryNames } from "../campaign/canary-names.js";
 import type { AgainstArguments } from "./against-command.js";
-import { addAgainst } from "./against-program.js";
+import { addAgainst, addExport } from "./against-program.js";
 import type { ExhaustiveOptions } from "./exhaustive-command.js";
 import type { FuzzOptions } from "./fuzz-command.js";
 import { addImages } from "./image-program.js";
@@ -57,6 +57,7 @@ function createProgram(end: (status: Exit) => void): Command {
   addFuzz(add, end);
   addRepro(add, end);
   addConform(add, end);
+  addExport(add, end);
   addExhaustive(add, end);
   addFormats(add, end);
   addNightCommands(add, end);

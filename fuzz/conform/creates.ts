@@ -31,7 +31,7 @@ export function replayCreation(creation: Creation): CreationResult {
   const { line, format } = creation;
   const reason = knowsFormat(format) ? inexpressible(creation) : `no format is called "${format}"`;
   if (reason !== undefined) return { line, format, deviations: ["inexpressible"], failure: undefined };
-  const known = deviationOf(creation);
+  const known = creation.exact ? undefined : deviationOf(creation);
   const expected = known?.instead ?? recorded(creation);
   const got = create(creation);
   const field = differingField(expected, got);

@@ -21,6 +21,13 @@ export function errnoText(ret: number): string {
   return String(ret);
 }
 
+/** The number of a refusal's errno. */
+export function errnoNumber(refusal: PageTableError): number {
+  const number = NUMBERS[refusal.errno];
+  if (number === undefined) throw new RangeError(`${refusal.errno} has no number here`);
+  return number;
+}
+
 /** How the errno of a refusal reads in the same terms. */
 export function statusText(status: Status): string {
   const known = STATUS_TEXTS.get(status);

@@ -62,7 +62,7 @@ export class Replay {
       const failure = stateFailure("creation", "a table", String(error), []);
       return { line, seed, name, deviations: new Map(), endedAt: undefined, failure, isInput: false };
     }
-    const state = new CaseState(this.#facts, table);
+    const state = new CaseState(this.#creation.exact === true ? undefined : this.#facts, table);
     let endedAt: number | undefined;
     for (const [index, op] of vector.ops.entries()) {
       if (state.step(index, op)) {
@@ -115,12 +115,13 @@ export function unreplayable(creation: Creation): string | undefined {
 class CaseState {
   readonly deviations = new Map<DeviationName, number>();
   failure: Failure | undefined;
-  readonly #facts: Facts;
+  /** Undefined: deviations of deployed code are not looked for. */
+  readonly #facts: Facts | undefined;
   readonly #table: TableUnderTest;
   /** Since a deviation dragged the shared gather: pages freed, as recorded and here. */
   #dragged: { recorded: number; got: number } | undefined;
 
-  constructor(facts: Facts, table: TableUnderTest) {
+  constructor(facts: Facts | undefined, table: TableUnderTest) {
     this.#facts = facts;
     this.#table = table;
   }
@@ -132,7 +133,7 @@ class CaseState {
     let got: Outcome;
     try {
       const before = { topLevel: table.topLevel, entries: table.entries.bind(table) };
-      deviation = deviationOf(this.#facts, before, op);
+      deviation = this.#facts && deviationOf(this.#facts, before, op);
       got = this.#table.run(op);
     } catch (error) {
       this.#fail(

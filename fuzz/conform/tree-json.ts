@@ -25,6 +25,42 @@ export function readTable(object: Fields, items: number, itemsBelow: number): Ve
   return { level, items: present };
 }
 
+/** A table as its JSON: three leaf items and more in arithmetic progression are a run. */
+export function tableToJson({ level, items }: VectorTable): object {
+  const entries: unknown[] = [];
+  for (let at = 0; at < items.length; ) {
+    const { index, raw, table } = items[at];
+    if (table !== undefined) {
+      entries.push([index, asHex(raw), tableToJson(table)]);
+      at++;
+      continue;
+    }
+    const count = runLength(items, at);
+    if (count >= 3) entries.push([index, count, asHex(raw), asHex(strideAt(items, at))]);
+    else for (const item of items.slice(at, at + count)) entries.push([item.index, asHex(item.raw)]);
+    at += count;
+  }
+  return { level, entries };
+}
+
+function asHex(value: bigint): string {
+  return `0x${value.toString(16)}`;
+}
+
+function strideAt(items: readonly VectorItem[], at: number): bigint {
+  return (items[at + 1].raw - items[at].raw + ALL) % ALL;
+}
+
+/** How many leaf items from here on stand side by side, each as far from the one before as the second from the first. */
+function runLength(items: readonly VectorItem[], from: number): number {
+  const goesOn = (at: number): boolean =>
+    at < items.length && items[at].table === undefined && items[at].index === items[at - 1].index + 1;
+  if (!goesOn(from + 1)) return 1;
+  let count = 2;
+  while (goesOn(from + count) && strideAt(items, from + count - 1) === strideAt(items, from)) count++;
+  return count === 2 ? 1 : count;
+}
+
 /** `[index, raw]`, or a run: `[index, count, first, stride]`. */
 function readLeaves(
   entry: readonly unknown[],

@@ -15,6 +15,7 @@ export function readCreation(value: object, line: number): Creation {
     ret,
     effective: ret === 0 ? readEffective(object.object("effective")) : undefined,
     pageSizes: ret === 0 ? object.address("pageSizes") : 0n,
+    exact: object.has("exact") && object.flag("exact"),
   };
 }
 

@@ -33,6 +33,8 @@ export interface Creation {
   /** Absent where creation failed. */
   readonly effective: EffectiveConfig | undefined;
   readonly pageSizes: bigint;
+  /** What is recorded is right in every case, as `genpt export` writes it: it is demanded, known deviations or not. */
+  readonly exact?: boolean | undefined;
 }
 
 export interface Rollback {

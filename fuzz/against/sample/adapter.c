@@ -63,6 +63,8 @@ static void set(const char *key, const char *value)
 		snprintf(memory_file, sizeof(memory_file), "%s", value);
 	else if (!strcmp(key, "gather"))
 		refused |= strcmp(value, "range") != 0;
+	else if (!strcmp(key, "partialUnmap") || !strcmp(key, "freeing"))
+		refused |= strcmp(value, "whole") && strcmp(value, "covered");
 	else if (!strcmp(key, "incoherent") || !strcmp(key, "tiny") || !strcmp(key, "encryptionBit"))
 		refused |= number != 0;
 }
