@@ -3,7 +3,7 @@ import { TableMemory } from "../impl/index.js";
 import { AmdSystem, type AmdSystemOptions } from "../impl/iommu/amd/system.js";
 import { AmdUnit, type AmdUnitOptions } from "../impl/iommu/amd/unit.js";
 import { CpuFreeQueues } from "../impl/iommu/free-queues.js";
-import { ScalableUnit } from "../impl/iommu/intel/scalable-unit.js";
+import { ScalableUnit, type ScalableUnitOptions } from "../impl/iommu/intel/scalable-unit.js";
 import { IntelSystem, type IntelSystemOptions } from "../impl/iommu/intel/system.js";
 import { IntelUnit } from "../impl/iommu/intel/unit.js";
 import type { IntelUnitOptions } from "../impl/iommu/intel/unit-core.js";
@@ -107,7 +107,7 @@ export interface IntelScene<Unit> {
 }
 
 export interface IntelSceneOptions {
-  readonly unit?: Partial<IntelUnitOptions>;
+  readonly unit?: Partial<ScalableUnitOptions>;
   readonly hardware?: VtdUnitOptions;
   readonly system?: Partial<IntelSystemOptions>;
   readonly memory?: TableMemory;

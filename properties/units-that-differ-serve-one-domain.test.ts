@@ -10,6 +10,7 @@ import { exchangeWithinThread } from "../impl/iommu/unit-memory.js";
 import { AmdIommuDevice, VtdUnitDevice } from "../models/iommu/index.js";
 import { DEFAULT_CAPABILITY, DEFAULT_EXTENDED_CAPABILITY } from "../models/iommu/intel/registers.js";
 import {
+  amdScene,
   amdUnit,
   deviceId,
   intelScene,
@@ -18,6 +19,7 @@ import {
   physicalMemory,
   processes,
   READ_WRITE,
+  scalableScene,
   seen,
 } from "./iommu-scene.js";
 
@@ -158,4 +160,43 @@ test("AMD: units of two segments, each with its devices, hear of every flush", (
     system.readFaults().map(({ lines }) => lines.length > 0),
     [true, true],
   );
+});
+
+test("rings and tables of any size that the hardware knows", (t) => {
+  for (const lg2 of [8, 11, 15]) {
+    const { hardware, system, unit } = amdScene({
+      unit: { commandsLg2: lg2, eventsLg2: lg2, lastRequester: 0xffff },
+    });
+    t.is(system.addDevice({ id: deviceId(0xff, 0xff) }), Status.OK);
+    t.is(seen(hardware.dma(0xffff, 0n, 4, false)), "fault 2");
+    for (let flush = 0; flush < 2 ** lg2; flush++) unit.flushPages(1, flush, 0);
+    t.deepEqual(hardware.misuses(), []);
+    t.is(system.readFaults()[0].lines.length, 2);
+  }
+  for (const queuePagesLg2 of [0, 3, 7]) {
+    const { hardware, unit } = intelScene({ unit: { queuePagesLg2 } });
+    for (let flush = 0; flush < 2 ** (queuePagesLg2 + 8); flush++) unit.flushPages(1, flush, 0, true);
+    t.deepEqual([hardware.misuses(), hardware.faults()], [[], []]);
+  }
+  for (const directoryLg2 of [7, 14]) {
+    const { unit, hardware } = scalableScene({ unit: { directoryLg2 } });
+    const id = deviceId(1, 0);
+    t.is(unit.attach({ id }, { root: 0, levels: 4, domainId: 1 }), Status.OK);
+    const last = 2 ** (directoryLg2 + 6) - 1;
+    t.is(unit.attachPasid({ id }, last, { stage: "none", levels: 4, domainId: 1 }), Status.OK);
+    t.is(seen(hardware.dma(0x100, 0x5000n, 4, true, { pasid: last })), "0x5000");
+    t.is(
+      unit.attachPasid({ id }, last + 1, { stage: "none", levels: 4, domainId: 1 }),
+      Status.INVALID_ARGUMENT,
+    );
+  }
+  for (const make of [
+    () => amdScene({ unit: { commandsLg2: 7 } }),
+    () => amdScene({ unit: { eventsLg2: 16 } }),
+    () => amdScene({ unit: { lastRequester: 0x1_0000 } }),
+    () => intelScene({ unit: { queuePagesLg2: 8 } }),
+    () => scalableScene({ unit: { directoryLg2: 6 } }),
+  ]) {
+    t.throws(make, { instanceOf: PageTableError, message: /INVALID_OPTION/ });
+  }
 });

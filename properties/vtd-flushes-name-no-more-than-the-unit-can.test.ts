@@ -10,15 +10,7 @@ import { UnitError } from "../impl/iommu/unit-error.js";
 import { ReplacingTable } from "../impl/stamps/vtd-second-stage-replacing.observed.stamp.js";
 import { NonCoherentMemory, VtdUnitDevice, type VtdUnitOptions } from "../models/iommu/index.js";
 import { DEFAULT_CAPABILITY, DEFAULT_EXTENDED_CAPABILITY } from "../models/iommu/intel/registers.js";
-import {
-  deviceId,
-  intelScene,
-  newMemory,
-  PAGE,
-  physicalMemory,
-  READ_WRITE,
-  seen,
-} from "./iommu-scene.js";
+import { deviceId, intelScene, newMemory, PAGE, physicalMemory, READ_WRITE, seen } from "./iommu-scene.js";
 
 const QUEUE_HEAD = 0x80;
 const QUEUE_TAIL = 0x88;
@@ -142,9 +134,9 @@ test("a queue with an error is no flush", (t) => {
   t.true(domain.isCrashed);
 });
 
-test("a unit without a queue is asked by its registers, if its version has them", (t) => {
+test("a unit without a queue is asked by its registers, if its version has them, and is given its time", (t) => {
   const extendedCapability = DEFAULT_EXTENDED_CAPABILITY & ~QUEUE;
-  const { hardware, system } = intelScene({ hardware: { extendedCapability } });
+  const { hardware, system } = intelScene({ hardware: { extendedCapability, lateCommands: true } });
   const domain = system.createDomain({ id: 1 });
   system.addDevice(DEVICE);
   system.assign(DEVICE.id, domain);
@@ -155,6 +147,7 @@ test("a unit without a queue is asked by its registers, if its version has them"
     t.is(seen(hardware.dma(0x100, 0x200n * PAGE, 4, false)), "fault 6");
   }
   t.deepEqual(hardware.cachedDisagreements(), []);
+  t.deepEqual(hardware.misuses(), []);
   t.throws(() => intelScene({ hardware: { extendedCapability, version: 0x60 } }), {
     instanceOf: UnitError,
     message: /UNSUPPORTED/,
@@ -193,6 +186,11 @@ function incoherentScene(hardwareOptions: VtdUnitOptions, writesBack: boolean) {
 const incoherent: readonly (readonly [string, VtdUnitOptions, boolean])[] = [
   ["does not snoop", { extendedCapability: DEFAULT_EXTENDED_CAPABILITY & ~COHERENT }, true],
   ["buffers writes", { capability: DEFAULT_CAPABILITY | WRITE_BUFFER }, false],
+  [
+    "buffers writes and takes its time",
+    { capability: DEFAULT_CAPABILITY | WRITE_BUFFER, lateCommands: true },
+    false,
+  ],
 ];
 for (const [what, options, writesBack] of incoherent) {
   test(`a unit that ${what} sees every table that a call has returned`, (t) => {

@@ -124,6 +124,9 @@ export abstract class DeviceSystem<Paging extends DomainPaging> {
   protected abstract rootOf(paging: Paging): bigint | undefined;
   protected abstract levelsOf(paging: Paging): number;
 
+  /** Takes what the units reported since the last time, with the way of each refused DMA through the tables. */
+  abstract readFaults(): readonly UnitReport[];
+
   /** A domain without devices. Throws as `IommuDomain` does. */
   createDomain(options: NewDomain): IommuDomain {
     const { id, translatedBy = "own-tables", isHardware, strict } = options;

@@ -2,6 +2,7 @@
  * The command buffer of an AMD IOMMU: a ring in memory, filled at the tail by the driver, emptied at the head by the
  * hardware. Source: AMD I/O Virtualization Technology (IOMMU) Specification 48882 §2.4.
  */
+import { PageTableError } from "../../errors.js";
 import { NO_FRAME } from "../../memory/frame-books.js";
 import type { RegisterAccess } from "../hardware.js";
 import { UnitError } from "../unit-error.js";
@@ -20,7 +21,7 @@ import {
 const COMMAND_BYTES_LG2 = 4;
 /** The length field of the base register holds log2 of the entries, 8 to 15. */
 export const RING_ENTRIES_LG2_MIN = 8;
-export const RING_ENTRIES_LG2_MAX = 15;
+const RING_ENTRIES_LG2_MAX = 15;
 const LENGTH_SHIFT = 56n;
 const DONE = 1;
 
@@ -34,6 +35,13 @@ export interface RingOptions {
    * happen is a hole; a `relax` that throws is how to give up.
    */
   readonly relax: () => void;
+}
+
+/** @throws PageTableError INVALID_OPTION where no ring has so many entries. */
+export function checkRingLg2(what: string, entriesLg2: number): void {
+  if (entriesLg2 >= RING_ENTRIES_LG2_MIN && entriesLg2 <= RING_ENTRIES_LG2_MAX && entriesLg2 % 1 === 0)
+    return;
+  throw new PageTableError("INVALID_OPTION", `${what}: ${RING_ENTRIES_LG2_MIN} to ${RING_ENTRIES_LG2_MAX}`);
 }
 
 export class CommandRing {

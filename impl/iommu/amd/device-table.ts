@@ -186,7 +186,7 @@ export class DeviceTable {
   }
 
   #wordOf(requester: number): number {
-    if (requester < this.entries) return this.#frame + requester * ENTRY_WORDS;
+    if (requester >= 0 && requester < this.entries) return this.#frame + requester * ENTRY_WORDS;
     throw new UnitError("UNSUPPORTED", `requester 0x${requester.toString(16)} has no device table entry`);
   }
 }

@@ -60,8 +60,7 @@ export class AmdSystem extends DeviceSystem<AmdPaging> {
     }
   }
 
-  /** Takes what the units logged since the last time, with the way of each refused DMA through the tables. */
-  readFaults(): readonly UnitReport[] {
+  override readFaults(): readonly UnitReport[] {
     return this.#units.map((unit, index) => {
       const { events, overflowed } = unit.readEvents();
       return { unit: index, lines: events.flatMap((event) => unit.describe(event)), overflowed };

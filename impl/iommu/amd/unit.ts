@@ -5,11 +5,12 @@
  * A change of an entry returns when the hardware has forgotten the old one and what it had cached for the old
  * domain id. Flushes return when they are done, never earlier; see `RingOptions.relax`.
  */
+import { PageTableError } from "../../errors.js";
 import type { TableMemory } from "../../memory/table-memory.js";
 import type { RegisterAccess } from "../hardware.js";
 import { deviceName, functionIds, type PciDevice, requesterId, requesterIds } from "../requesters.js";
 import { type Exchange128, type ReadPhysical, readerOf, UnitMemory } from "../unit-memory.js";
-import { CommandRing, RING_ENTRIES_LG2_MIN, type RingOptions } from "./command-ring.js";
+import { CommandRing, checkRingLg2, RING_ENTRIES_LG2_MIN, type RingOptions } from "./command-ring.js";
 import {
   type FlushOrder,
   invalidateAll,
@@ -80,19 +81,20 @@ export class AmdUnit {
     this.#compat = options.compat ?? false;
   }
 
-  /** A unit whose devices are all blocked, not yet enabled. Undefined: the memory has no frame left. */
+  /** A unit whose devices are all blocked, not yet enabled. Undefined: the memory has no frame left. Throws INVALID_OPTION. */
   static create(options: AmdUnitOptions): AmdUnit | undefined {
-    const { registers, relax } = options;
+    const { registers, relax, lastRequester = REQUESTER_MAX } = options;
+    const { commandsLg2 = RING_ENTRIES_LG2_MIN, eventsLg2 = RING_ENTRIES_LG2_MIN } = options;
+    checkRingLg2("commandsLg2", commandsLg2);
+    checkRingLg2("eventsLg2", eventsLg2);
+    if (!(lastRequester >= 0 && lastRequester <= REQUESTER_MAX)) {
+      throw new PageTableError("INVALID_OPTION", "lastRequester: up to 0xffff");
+    }
     const memory = new UnitMemory(options);
-    const ring = (entriesLg2 = RING_ENTRIES_LG2_MIN): RingOptions => ({
-      memory,
-      registers,
-      relax,
-      entriesLg2,
-    });
-    const table = DeviceTable.create(memory, options.lastRequester ?? REQUESTER_MAX);
-    const commands = CommandRing.create(ring(options.commandsLg2));
-    const log = EventLog.create(ring(options.eventsLg2));
+    const ring: Omit<RingOptions, "entriesLg2"> = { memory, registers, relax };
+    const table = DeviceTable.create(memory, lastRequester);
+    const commands = CommandRing.create({ ...ring, entriesLg2: commandsLg2 });
+    const log = EventLog.create({ ...ring, entriesLg2: eventsLg2 });
     if (table === undefined || commands === undefined || log === undefined) return undefined;
     return new AmdUnit(options, memory, table, commands, log);
   }

@@ -5,7 +5,7 @@
  * A device changes hands by a new PASID directory, which its context entry names with one 64-bit store: it meets the
  * old tables or the new ones, never anything between.
  */
-import { Status } from "../../errors.js";
+import { PageTableError, Status } from "../../errors.js";
 import { deviceName, functionIds, hex, type PciDevice, requesterId, requesterIds } from "../requesters.js";
 import { UnitError } from "../unit-error.js";
 import type { ReadPhysical, UnitMemory } from "../unit-memory.js";
@@ -13,6 +13,7 @@ import { type FaultReport, type IntelFault, isDmaFault } from "./fault-records.j
 import { entryLines } from "./fault-walk.js";
 import { pasidCacheDescriptor, pasidDeviceTlbDescriptor, pasidIotlbDescriptor } from "./invalidation.js";
 import {
+  DIRECTORY_LG2_MAX,
   DIRECTORY_LG2_MIN,
   PasidTables,
   type PasidTranslation,
@@ -50,9 +51,15 @@ export class ScalableUnit implements DeviceUnit {
     if (!hasScalableMode || !hasQueue || options.withoutQueue === true) {
       throw new UnitError("UNSUPPORTED", "scalable mode");
     }
+    const { directoryLg2 = DIRECTORY_LG2_MIN } = options;
+    if (!(directoryLg2 >= DIRECTORY_LG2_MIN && directoryLg2 <= DIRECTORY_LG2_MAX && directoryLg2 % 1 === 0)) {
+      throw new PageTableError(
+        "INVALID_OPTION",
+        `directoryLg2: ${DIRECTORY_LG2_MIN} to ${DIRECTORY_LG2_MAX}`,
+      );
+    }
     const roots = ScalableRootTable.create(core.memory);
-    if (roots === undefined) return undefined;
-    return new ScalableUnit(core, roots, options.directoryLg2 ?? DIRECTORY_LG2_MIN);
+    return roots === undefined ? undefined : new ScalableUnit(core, roots, directoryLg2);
   }
 
   get capabilities(): IntelCapabilities {

@@ -68,8 +68,7 @@ export class IntelSystem extends DeviceSystem<IntelPaging> {
     for (const unit of units) this.#numbers.set(unit, new Map());
   }
 
-  /** Takes what the units recorded since the last time, with the way of each refused DMA through the tables. */
-  readFaults(): readonly UnitReport[] {
+  override readFaults(): readonly UnitReport[] {
     return this.#units.map((unit, index) => {
       const { faults, overflowed } = unit.readFaults();
       return { unit: index, lines: faults.flatMap((fault) => unit.describe(fault)), overflowed };

@@ -4,6 +4,7 @@
  *
  * Flushes return when they are done, never earlier; see `QueueOptions.relax`.
  */
+import { PageTableError } from "../../errors.js";
 import type { TableMemory } from "../../memory/table-memory.js";
 import type { RegisterAccess } from "../hardware.js";
 import { functionIds, type PciDevice } from "../requesters.js";
@@ -86,6 +87,9 @@ export class UnitCore {
     });
     if (!usesQueue(capabilities, options)) return new UnitCore(options, capabilities, memory, undefined);
     const pagesLg2 = options.queuePagesLg2 ?? 0;
+    if (!(pagesLg2 >= 0 && pagesLg2 <= 7 && pagesLg2 % 1 === 0)) {
+      throw new PageTableError("INVALID_OPTION", "queuePagesLg2: 0 to 7");
+    }
     const queue = InvalidationQueue.create({ memory, registers, pagesLg2, relax });
     return queue === undefined ? undefined : new UnitCore(options, capabilities, memory, queue);
   }
