@@ -3,7 +3,9 @@
  * has no 128-bit exchange also nothing, never everything. Its unity ranges are there all the time.
  */
 import test from "ava";
-import { Status, type TableMemory } from "../impl/index.js";
+import { Status, TableMemory } from "../impl/index.js";
+import { UnitError } from "../impl/iommu/unit-error.js";
+import { exchangeWithinThread } from "../impl/iommu/unit-memory.js";
 import { amdScene, deviceId, intelScene, PAGE, READ_WRITE, scalableScene, seen } from "./iommu-scene.js";
 
 const GPU = {
@@ -135,3 +137,39 @@ for (const { name, scene, absent, blocked, needsExchange, unknown } of kinds) {
     t.deepEqual([...new Set(before)], [...unknown]);
   });
 }
+
+for (const [name, scene] of [
+  ["AMD", amdScene],
+  ["VT-d", intelScene],
+] as const) {
+  test(`${name}: an entry that somebody else changed is left alone, and said`, (t) => {
+    let isOurs = true;
+    const { memory, system, hardware } = scene({
+      unit: { exchange128: (...args) => isOurs && exchangeWithinThread(...args) },
+    });
+    const domains = [1, 2].map((id) => system.createDomain({ id }));
+    domains[0].legacyMap(0x10, 0x1000, 1, READ_WRITE);
+    t.is(system.addDevice({ id: GPU.id }), Status.OK);
+    t.is(system.assign(GPU.id, domains[0]), Status.OK);
+    isOurs = false;
+    const stop = afterEachStore(memory, () => t.fail("something was stored"));
+    t.throws(() => system.assign(GPU.id, domains[1]), { instanceOf: UnitError, message: /CHANGED/ });
+    stop();
+    t.is(seen(hardware.dma(REQUESTER, 0x10n * PAGE, 4, true)), "0x1000000");
+  });
+}
+
+test("the exchange compares all that it replaces", (t) => {
+  const memory = new TableMemory({ capacityBytes: 4096 });
+  memory.words.set([1, 2, 3, 4]);
+  for (const expected of [
+    [0, 2, 3, 4],
+    [1, 0, 3, 4],
+    [1, 2, 0, 4],
+    [1, 2, 3, 0],
+  ] as const) {
+    t.false(exchangeWithinThread(memory, 0, expected, [9, 9, 9, 9]));
+  }
+  t.true(exchangeWithinThread(memory, 0, [1, 2, 3, 4], [5, 6, 7, 8]));
+  t.deepEqual([...memory.words.subarray(0, 5)], [5, 6, 7, 8, 0]);
+});

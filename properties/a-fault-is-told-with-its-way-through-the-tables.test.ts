@@ -3,15 +3,7 @@ import test from "ava";
 import { decodeEvent, describeEvent } from "../impl/iommu/amd/event-log.js";
 import type { AmdSystem } from "../impl/iommu/amd/system.js";
 import type { IntelSystem } from "../impl/iommu/intel/system.js";
-import {
-  amdScene,
-  deviceId,
-  intelScene,
-  PAGE,
-  READ_WRITE,
-  scalableScene,
-  seen,
-} from "./iommu-scene.js";
+import { amdScene, deviceId, intelScene, PAGE, READ_WRITE, scalableScene, seen } from "./iommu-scene.js";
 
 const DEVICE = { id: deviceId(1, 0x0a) };
 const REQUESTER = 0x10a;

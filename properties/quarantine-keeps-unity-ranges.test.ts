@@ -124,3 +124,21 @@ test("a domain that ends leaves its devices quarantined, and their unity ranges 
   t.is(memory.liveFrames, live);
   t.deepEqual(hardware.cachedDisagreements(), []);
 });
+
+test("the last domain that ends leaves its devices to nobody, whatever the mode", (t) => {
+  for (const quarantine of ["none", "basic", "scratch-page"] as const) {
+    const { hardware, system } = amdScene({ system: { quarantine } });
+    const last = system.createDomain({ id: 0, isHardware: true, strict: true });
+    t.is(system.addDevice(GPU), Status.OK);
+    t.is(system.assign(GPU.id, last), Status.OK);
+    last.legacyMap(0x4000, 0x9000, 1, READ_WRITE);
+    t.is(seen(hardware.dma(REQUESTER, 0x4000n * PAGE, 4, true)), "0x9000000");
+    system.destroyDomain(last);
+    t.is(system.ownerOf(GPU.id), undefined);
+    t.not(seen(hardware.dma(REQUESTER, 0x4000n * PAGE, 4, true)), "0x9000000");
+    t.is(seen(hardware.dma(REQUESTER, 0x200n * PAGE, 4, true)), "0x200000");
+    system.removeDevice(GPU.id);
+    t.is(seen(hardware.dma(REQUESTER, 0x200n * PAGE, 4, true)), "fault 2");
+    t.deepEqual(hardware.cachedDisagreements(), []);
+  }
+});

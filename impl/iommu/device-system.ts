@@ -157,11 +157,12 @@ export abstract class DeviceSystem<Paging extends DomainPaging> {
   /** Quarantines the domain's devices and frees its tables. */
   destroyDomain(domain: IommuDomain): void {
     const owned = this.#ownedOf(domain);
+    // From here on it is nobody's domain to go back to, if it is the hardware domain.
+    this.#domains.delete(domain);
     for (const known of this.#devices.values()) {
       if (known.owner !== owned) continue;
       if (this.quarantine(known.device.id) !== Status.OK) this.#blockOf(known);
     }
-    this.#domains.delete(domain);
     domain.destroy();
   }
 
@@ -212,6 +213,7 @@ export abstract class DeviceSystem<Paging extends DomainPaging> {
   /**
    * Gives the device to a domain, whoever had it. On an error it stays where it was; but PAGES_LEFT_BEHIND says that it
    * has moved, and that its former owner still has its unity ranges.
+   * @throws UnitError where the hardware does not do as it is told; nobody knows then whose the device is.
    */
   assign(id: DeviceId, domain: IommuDomain): Status {
     const known = this.#knownOf(id);
