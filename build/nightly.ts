@@ -1,4 +1,5 @@
 /** `npm run nightly`: everything that a night is for (see docs/nightly.md). */
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -6,6 +7,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { isCampaign, pruneCampaigns, reportFile } from "../fuzz/cli/campaign-directory.js";
 import { seedFrom } from "../fuzz/cli/seeds.js";
 import { hours, seconds, workers } from "../fuzz/cli/usage.js";
+import { targets } from "../fuzz/coverage/targets.js";
 import { type Night, runNight, type Stage } from "./night.js";
 
 const dist = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -20,14 +22,41 @@ const NIGHTS = 30;
  */
 const STAGES: readonly Stage[] = [
   // It replays what is known before anything else.
-  { name: "campaign", share: 1, command: campaign },
-  { name: "report", share: 0, command: ({ directory }) => [genpt, "report", directory] },
+  { name: "campaign", share: 3, command: campaign },
+  { name: "coverage", share: 1, command: coverage },
+  { name: "report", share: 0, command: report },
 ];
 
 /** A night that was interrupted goes on. */
 function campaign({ seed, directory, findings, workers }: Night, share: number): readonly string[] {
   const place = isCampaign(directory) ? ["--resume", directory] : ["--seed", seed, "--campaign", directory];
   return [genpt, "fuzz", ...place, "--seconds", share.toFixed(3), "--workers", workers, "--out", findings];
+}
+
+/** One target a night, as the seed has it. */
+function targetOf({ seed }: Night): string {
+  const [byte] = createHash("sha256").update(seed).digest();
+  return targets[byte % targets.length].name;
+}
+
+function coverage(night: Night, share: number): readonly string[] {
+  const { seed, findings } = night;
+  const request = [
+    "--format",
+    targetOf(night),
+    "--seconds",
+    share.toFixed(3),
+    "--seed",
+    seed,
+    "--out",
+    findings,
+  ];
+  return [join(dist, "build", "fuzz-coverage.js"), ...request];
+}
+
+function report(night: Night): readonly string[] {
+  const curve = join(night.findings, "coverage", targetOf(night), "coverage.jsonl");
+  return [genpt, "report", night.directory, "--coverage", curve];
 }
 
 interface Options {
@@ -46,7 +75,9 @@ function stageNamed(text: string, others: readonly string[] = []): readonly stri
 }
 
 const program = new Command("npm run nightly --")
-  .description("Replay what is known, run a campaign for the night, and write its report.")
+  .description(
+    "Replay what is known, run a campaign, fuzz one format guided by coverage, and write the report.",
+  )
   .addOption(
     new Option("--hours <hours>", `how long; default: ${HOURS}`).argParser(hours).conflicts("seconds"),
   )

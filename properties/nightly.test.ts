@@ -66,7 +66,8 @@ test("a stage that hangs is asked to end, then made to", async (t) => {
 test("one command is a night: a campaign by the day's seed, and a report; the next one of the day goes on", async (t) => {
   const run = () =>
     new Promise<{ readonly exit: number; readonly text: string }>((resolve) => {
-      const args = [nightly, "--seconds", "0.3", "--workers", "1"];
+      const stages = ["--stages", "campaign", "report"];
+      const args = [nightly, "--seconds", "0.3", "--workers", "1", ...stages];
       const ended = (error: ExecFileException | null, stdout: string, stderr: string) =>
         resolve({ exit: typeof error?.code === "number" ? error.code : 0, text: stdout + stderr });
       execFile(process.execPath, args, { cwd: temporary, env: { ...process.env, NO_COLOR: "1" } }, ended);

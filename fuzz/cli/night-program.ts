@@ -25,6 +25,10 @@ function addReport(add: Add, end: End): void {
   )
     .argument("<directory>", "the campaign's")
     .option("--to <file>", "where to; default: report.html in the directory")
+    .option(
+      "--coverage <file>",
+      "what a coverage-guided run has left; default: coverage.jsonl in the directory",
+    )
     .action(async (directory: string, options: ReportOptions) => {
       const { reportCommand } = await import("./report-command.js");
       end(reportCommand(directory, options));

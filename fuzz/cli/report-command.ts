@@ -7,13 +7,15 @@ import { Exit, UsageError } from "./usage.js";
 
 export interface ReportOptions {
   readonly to?: string | undefined;
+  /** What a coverage-guided run has left. */
+  readonly coverage?: string | undefined;
 }
 
-export function reportCommand(directory: string, { to }: ReportOptions): Exit {
+export function reportCommand(directory: string, options: ReportOptions): Exit {
   const file = openCampaign(directory);
   try {
     if (file.plan === undefined) throw new UsageError(`the campaign in ${directory} was never begun`);
-    process.stdout.write(`${writeReport(directory, file, to)}\n`);
+    process.stdout.write(`${writeReport(directory, file, options)}\n`);
   } finally {
     file.close();
   }
@@ -21,14 +23,14 @@ export function reportCommand(directory: string, { to }: ReportOptions): Exit {
 }
 
 /** Writes the report of a campaign whose file is open, into its directory if nothing else is said; gives its path. */
-export function writeReport(directory: string, file: CampaignFile, to = reportFile(directory)): string {
-  writeFileSync(to, reportPage(reportData(file, coverageOf(directory))));
+export function writeReport(directory: string, file: CampaignFile, options: ReportOptions = {}): string {
+  const { to = reportFile(directory), coverage = join(directory, "coverage.jsonl") } = options;
+  writeFileSync(to, reportPage(reportData(file, coverageOf(coverage))));
   return to;
 }
 
-/** What a coverage-guided run has left in the directory; a line that is cut off at the end is left out. */
-function coverageOf(directory: string): readonly CoveragePoint[] {
-  const path = join(directory, "coverage.jsonl");
+/** The growth of what a coverage-guided run has reached; a line that is cut off at the end is left out. */
+function coverageOf(path: string): readonly CoveragePoint[] {
   if (!existsSync(path)) return [];
   const lines = readFileSync(path, "utf8").split("\n");
   return lines.flatMap((line) => {
