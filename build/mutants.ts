@@ -174,7 +174,9 @@ async function operatorsOf(file: string): Promise<readonly OperatorMutant[]> {
 }
 
 function stampsOf(file: string): readonly string[] {
-  return STAMPS.filter(({ format }) => file === `formats/${format}`).map(({ name }) => name);
+  return STAMPS.filter(({ format, policy }) => policy === "refusing" && file === `formats/${format}`).map(
+    ({ name }) => name,
+  );
 }
 
 async function operatorLife({ key, file, patch }: OperatorMutant): Promise<MutantLife> {

@@ -65,7 +65,7 @@ const MFN_LIMIT = 2 ** (oaWidthMaxLg2 - granuleLg2);
 
 export class ReplacingTable {
   /** Input address bits that one level decodes. */
-  static readonly tableBitsLg2 = tableBitsLg2;
+  static readonly tableBitsLg2: number = tableBitsLg2;
   /** log2 of the input addresses, in smallest pages. */
   readonly dfnWidthLg2: number;
   readonly topLevel: number;
