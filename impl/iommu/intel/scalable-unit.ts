@@ -193,7 +193,7 @@ export class ScalableUnit implements DeviceUnit {
     const old = this.#tables.get(requesterId(device.id));
     for (const requester of requesters) this.#tables.set(requester, tables);
     if (old !== undefined) this.#forget(device, old);
-    else this.#forgetAbsence(requesters);
+    else this.#forgetAbsence();
     return Status.OK;
   }
 
@@ -209,7 +209,7 @@ export class ScalableUnit implements DeviceUnit {
     }
     this.#core.flushDeviceTlb(device, "everything");
     // The PASIDs that the old tables did not have may be in the new ones.
-    this.#forgetAbsence(requesterIds(device));
+    this.#forgetAbsence();
     old.destroy();
   }
 
@@ -230,12 +230,12 @@ export class ScalableUnit implements DeviceUnit {
     }
   }
 
-  /** What is cached as not present bears the id 0. */
-  #forgetAbsence(requesters: readonly number[]): void {
+  /** What is cached as not present bears the id 0. A new context table may be among it, which is its bus's. */
+  #forgetAbsence(): void {
     this.#core.flushWriteBuffer();
     if (!this.capabilities.cachesNotPresent) return;
     const { invalidator } = this.#core;
-    for (const source of requesters) invalidator.context({ of: "device", domainId: 0, source });
+    invalidator.context({ of: "domain", domainId: 0 });
     invalidator.other(pasidCacheDescriptor({ of: "everything" }));
     invalidator.iotlb({ of: "domain", domainId: 0 });
   }

@@ -172,8 +172,8 @@ export class IntelUnit implements DeviceUnit {
       this.#core.invalidator.iotlb({ of: "domain", domainId });
       if (ats) this.#core.flushDeviceTlb(device, "everything");
     } else if (this.capabilities.cachesNotPresent) {
-      // What is cached as not present bears the id 0.
-      this.#core.invalidator.context({ of: "device", domainId: 0, source });
+      // What is cached as not present bears the id 0. A new context table may be among it, which is its bus's.
+      this.#core.invalidator.context({ of: "domain", domainId: 0 });
       this.#core.invalidator.iotlb({ of: "domain", domainId: 0 });
     }
   }

@@ -1,0 +1,91 @@
+/** One unit of a system's campaign: a machine, and a program of its own; a failure is shrunk to a few operations. */
+import { Random } from "../../models/random.js";
+import { drawShape, type MachineShape, type SystemName } from "./build.js";
+import { drawOperation } from "./generate.js";
+import { Machine, SystemDifference } from "./machine.js";
+import type { SystemOperation } from "./operations.js";
+import { shrinkProgram } from "./shrink.js";
+
+/** Operations of a unit, where nobody says how many. */
+export const systemUnitOperations = 400;
+
+/** What names a unit: with it the same operations are drawn again. */
+export interface SystemUnit {
+  readonly system: SystemName;
+  readonly seed: string;
+  readonly unit: number;
+  readonly operations: number;
+}
+
+export interface SystemFinding {
+  readonly unit: SystemUnit;
+  readonly shape: MachineShape;
+  readonly invariant: string;
+  readonly sentence: string;
+  readonly program: readonly SystemOperation[];
+  /** How many operations the program had before it was shrunk. */
+  readonly shrunkFrom: number;
+}
+
+export interface SystemUnitResult {
+  readonly operations: number;
+  readonly finding: SystemFinding | undefined;
+}
+
+/** How many programs a failure may be tried in while it is shrunk. */
+const EXECUTIONS = 2000;
+
+/** Runs a unit. Without a finding every operation of it was done. */
+export function runSystemUnit(unit: SystemUnit): SystemUnitResult {
+  const seed = `${unit.system}/${unit.seed}/${unit.unit}`;
+  const random = Random.fromSeed(seed);
+  const shape = drawShape(unit.system, random);
+  const program: SystemOperation[] = [
+    { op: "createDomain", domain: 1 },
+    { op: "createDomain", domain: 2 },
+  ];
+  while (program.length < unit.operations) program.push(drawOperation(random));
+  const failure = failureOf(shape, seed, program);
+  if (failure === undefined) return { operations: program.length, finding: undefined };
+  const failed = program.slice(0, failure.done);
+  const shrunk = shrinkProgram(
+    failed,
+    (shorter) => failureOf(shape, seed, shorter) !== undefined,
+    EXECUTIONS,
+  );
+  const last = failureOf(shape, seed, shrunk) ?? failure;
+  const { invariant, sentence } = last;
+  const finding = { unit, shape, invariant, sentence, program: shrunk, shrunkFrom: failed.length };
+  return { operations: failure.done, finding };
+}
+
+export interface SystemFailure {
+  readonly invariant: string;
+  readonly sentence: string;
+  /** The operations that were done, the failing one included. */
+  readonly done: number;
+}
+
+/** How a program fails on a fresh machine; undefined: it does not. */
+export function failureOf(
+  shape: MachineShape,
+  seed: string,
+  program: readonly SystemOperation[],
+): SystemFailure | undefined {
+  let done = 0;
+  try {
+    const machine = new Machine(shape, seed);
+    for (const operation of program) {
+      done++;
+      machine.apply(operation);
+    }
+    machine.end();
+    return undefined;
+  } catch (error) {
+    if (error instanceof SystemDifference)
+      return { invariant: error.invariant, sentence: error.message, done };
+    // Whatever else a driver throws is a finding too.
+    const sentence = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    return { invariant: "throws", sentence, done };
+  }
+}
