@@ -22,6 +22,8 @@ export interface Variation {
   readonly entry: string;
   /** Modules with an identity that all stamps share. */
   readonly shared: RegExp;
+  /** Leaves statements as they are, but for constants: who counts branches finds each of them where it was. */
+  readonly keepsSyntax?: boolean | undefined;
   /** The text of a module in place of its own. */
   textOf(path: string, text: string): string;
 }
@@ -35,11 +37,12 @@ export function stampFile(dist: string, { name, variant }: Stamp): string {
 }
 
 /** Writes `<dist>/impl/stamps/<name>.<variant>.stamp.js` and its source map. */
-export async function writeStamp(dist: string, stamp: Stamp): Promise<void> {
+export async function writeStamp(dist: string, stamp: Stamp, keepsSyntax = false): Promise<void> {
   await writeVariation(dist, stamp, {
     file: stampFile(dist, stamp),
     entry: `export * from "./stamp/${stamp.policy === "replacing" ? "replacing" : "stamp"}.js";`,
     shared: SHARED,
+    keepsSyntax,
     textOf: (_, text) => text,
   });
 }
@@ -69,7 +72,7 @@ async function bundle(impl: string, stamp: Stamp, variation: Variation): Promise
     target: "es2022",
     sourcemap: "inline",
     logLevel: "warning",
-    minifySyntax: true,
+    minifySyntax: variation.keepsSyntax !== true,
     define: constants,
     plugins: [stampPlugin(impl, stamp, variation, [...Object.keys(constants), ...CODES])],
   });

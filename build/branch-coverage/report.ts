@@ -78,7 +78,7 @@ async function fileCoverage(
     if (verdict !== "missed") continue;
     const line = lines[branch.line - 1]?.trim() ?? "";
     const exception = exceptions.find(
-      (one) => one.file === file && one.line === line && one.kind === branch.kind,
+      (one) => one.file === file && line.startsWith(one.line) && one.kind === branch.kind,
     );
     if (exception !== undefined) used.add(exception);
     const { kind, column } = branch;
