@@ -82,7 +82,9 @@ function endingInside(draws: Draws, run: MappedRun, space: Space): AddressRange 
 function beginningInside(draws: Draws, run: MappedRun, space: Space): AddressRange {
   const { iova, length } = someLeaves(draws, run);
   const offset = powersOfTwo[Math.max(space.granuleLg2, run.sizeLg2 - 1 - draws.below(4))];
-  return upTo(iova + offset, iova + offset + length, space);
+  // Half of the time it ends inside the same entry.
+  const part = times(1 + draws.below(3), Math.max(space.granuleLg2, run.sizeLg2 - 3));
+  return upTo(iova + offset, iova + offset + (draws.below(2) === 0 ? part : length), space);
 }
 
 function tableSpan(draws: Draws, state: GeneratorState, run: MappedRun, space: Space): AddressRange {

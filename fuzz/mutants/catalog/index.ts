@@ -1,6 +1,7 @@
 /** All mutants by the file of the source that they change, the controls, and what waits for its code. */
 import type { Mutant } from "../mutant.js";
 import { itemMutants } from "./items.js";
+import { layoutMutants } from "./layout.js";
 import { mapMutants } from "./map.js";
 import { memoryMutants } from "./memory.js";
 import { readingMutants } from "./reading.js";
@@ -13,6 +14,7 @@ export { pending } from "./pending.js";
 export const mutants: readonly Mutant[] = [
   ...unmapMutants,
   ...mapMutants,
+  ...layoutMutants,
   ...memoryMutants,
   ...readingMutants,
   ...itemMutants,

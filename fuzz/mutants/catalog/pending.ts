@@ -17,11 +17,6 @@ export const pending: readonly Pending[] = [
     title: "one item of a run is cleared when a page replaces the run",
     waitsFor: "the policy that replaces what is mapped",
   },
-  {
-    id: "M15",
-    title: "a large page of one encoding can be cut and one of the other cannot",
-    waitsFor: "cut",
-  },
   { id: "M18", title: "the size field of AMD's invalidation command", waitsFor: "AMD's command queue" },
   {
     id: "M20",
@@ -39,11 +34,6 @@ export const pending: readonly Pending[] = [
     waitsFor: "batches of the layer above the engine",
   },
   { id: "M38", title: "a device table entry is cleared by bytes", waitsFor: "device tables" },
-  {
-    id: "M39",
-    title: "a large page is cut into a table that is linked before it is filled",
-    waitsFor: "cut",
-  },
   {
     id: "M42",
     title: "the count of equal items that decides on merging",

@@ -165,7 +165,7 @@ export const readingMutants: readonly Mutant[] = [
     invariants: ["I9", "I11"],
     patches: [
       {
-        file: "page-table",
+        file: "page-table-set-up",
         find: "first: fromWords(firstLow, firstHigh), last: fromWords(lastLow, lastHigh),",
         replace: "first: fromWords(firstLow, firstHigh) >> 12n, last: fromWords(lastLow, lastHigh) >> 12n,",
       },

@@ -139,9 +139,14 @@ export const unmapMutants: readonly Mutant[] = [
     patches: [
       {
         file: "page-table",
-        find: "return difference(domain.resultLow, domain.resultHigh, firstLow, firstHigh) || ALL;",
+        find: "return difference(domain.resultLow, domain.resultHigh, domain.unmapFromLow, domain.unmapFromHigh) || ALL;",
         replace:
-          "const removed = difference(domain.resultLow, domain.resultHigh, firstLow, firstHigh) || ALL; return removed > lengthBytes ? lengthBytes : removed;",
+          "const removed = difference(domain.resultLow, domain.resultHigh, domain.unmapFromLow, domain.unmapFromHigh) || ALL; return removed > this.asked ? this.asked : removed;",
+      },
+      {
+        file: "page-table",
+        find: "domain.resultAny = false;",
+        replace: "domain.resultAny = false; this.asked = lengthBytes;",
       },
     ],
   },
@@ -213,7 +218,7 @@ export const unmapMutants: readonly Mutant[] = [
     patches: [
       {
         file,
-        find: "tableLevels |= freeCovered(domain, domain.seekTable, level, low, high, firstLow, firstHigh);",
+        find: "covered = freeCovered(domain, domain.seekTable, level, low, high, firstLow, firstHigh);",
         replace: "",
       },
     ],
