@@ -60,18 +60,15 @@ export function updateMarkers(
   if (what === LEAF && !isInPhase(words, table, index, itemLg2, tableLg2)) return false;
   let first = index | 0;
   let lg2 = 0;
-  // The rows behind it, as far as it begins one.
-  while (lg2 < tableLg2 && (first & (1 << lg2)) === 0) {
-    if (!joins(words, table, first, first | (1 << lg2), lg2, what, itemLg2)) break;
-    lg2++;
+  // The row that the item is in grows by the one behind it or before it, of the same length each time.
+  for (; lg2 < tableLg2; lg2++) {
+    const bit = 1 << lg2;
+    if (!joins(words, table, first, first ^ bit, lg2, what, itemLg2)) break;
+    if ((first & bit) === 0) continue;
+    setMarker(domain, words, table + (first << itemWordsLg2), lg2);
+    first ^= bit;
   }
   setMarker(domain, words, table + (first << itemWordsLg2), lg2);
-  // The row before it, and then what is behind both, and so on.
-  while (lg2 < tableLg2 && joins(words, table, first, first ^ (1 << lg2), lg2, what, itemLg2)) {
-    first &= ~(1 << lg2);
-    lg2++;
-    setMarker(domain, words, table + (first << itemWordsLg2), lg2);
-  }
   return lg2 === tableLg2;
 }
 
