@@ -6,28 +6,22 @@ import test from "ava";
 import { Status, TableMemory } from "../impl/index.js";
 import { UnitError } from "../impl/iommu/unit-error.js";
 import { exchangeWithinThread } from "../impl/iommu/unit-memory.js";
-import { amdScene, deviceId, intelScene, PAGE, READ_WRITE, scalableScene, seen } from "./iommu-scene.js";
+import {
+  afterEachStore,
+  amdScene,
+  deviceId,
+  intelScene,
+  PAGE,
+  READ_WRITE,
+  scalableScene,
+  seen,
+} from "./iommu-scene.js";
 
 const GPU = {
   id: deviceId(2, 0x08),
   unity: [{ firstDfn: 0x30, lastDfn: 0x31, access: READ_WRITE }],
 };
 const REQUESTER = 0x208;
-
-/** Calls after every store that a unit's driver makes, once all of its bits are in memory. */
-function afterEachStore(memory: TableMemory, look: () => void): () => void {
-  memory.observer = {
-    stored: look,
-    storedPair: look,
-    allocated: () => {},
-    quarantined: () => {},
-    released: () => {},
-    published: () => {},
-  };
-  return () => {
-    memory.observer = undefined;
-  };
-}
 
 const PLACES = [0x10n, 0x20n, 0x40n, 0x30n];
 const FIRST_PAGES = ["0x1000000", "", "", "0x30000"];

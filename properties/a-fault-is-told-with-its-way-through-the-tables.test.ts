@@ -68,15 +68,26 @@ test("AMD: the way ends where nothing is, and at a superpage", (t) => {
   t.regex(unit.describe(event).at(-1) ?? "", /^L2\[000\] = 7000000080000001 rw$/);
 });
 
-test("AMD: a pointer that does not lead down is named, and ends the way", (t) => {
+for (const next of [4, 7]) {
+  test(`AMD: a pointer of the highest level to level ${next} is named, and ends the way`, (t) => {
+    const { memory, hardware, unit } = amdFaults();
+    const word = (unit.entryOf(REQUESTER).root - Number(memory.base)) / 4;
+    memory.words[word] = (memory.words[word] & ~(7 << 9)) | (next << 9);
+    hardware.dma(REQUESTER, 0n, 4, false);
+    const lines = unit.readEvents().events.flatMap((event) => unit.describe(event));
+    t.deepEqual(lines.slice(-1), [`L4[000] next level is ${next}`]);
+    t.is(lines.length, 4);
+  });
+}
+
+test("AMD: an item that is not present ends the way, whatever else it says", (t) => {
   const { memory, hardware, unit } = amdFaults();
-  const root = unit.entryOf(REQUESTER).root;
-  const word = (root - Number(memory.base)) / 4;
-  memory.words[word] |= 7 << 9;
+  const word = (unit.entryOf(REQUESTER).root - Number(memory.base)) / 4;
+  memory.words[word] &= ~1;
   hardware.dma(REQUESTER, 0n, 4, false);
   const lines = unit.readEvents().events.flatMap((event) => unit.describe(event));
-  t.deepEqual(lines.slice(-1), ["L4[000] next level is 7"]);
-  t.is(lines.length, 4);
+  t.is(lines.length, 3);
+  t.regex(lines[2], /^L4\[000\] = 6.* np$/);
 });
 
 test("AMD: printing changes nothing", (t) => {

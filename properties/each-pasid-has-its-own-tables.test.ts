@@ -3,7 +3,7 @@ import test from "ava";
 import { Status, type TableMemory, x86_64 } from "../impl/index.js";
 import { GuestCr3Table } from "../impl/iommu/amd/guest-cr3.js";
 import { DEFAULT_CAPABILITY } from "../models/iommu/intel/registers.js";
-import { amdScene, deviceId, PAGE, READ_WRITE, scalableScene, seen } from "./iommu-scene.js";
+import { afterEachStore, amdScene, deviceId, PAGE, READ_WRITE, scalableScene, seen } from "./iommu-scene.js";
 
 const DEVICE = { id: deviceId(1, 0x00), atsQueueDepth: 4 };
 const REQUESTER = 0x100;
@@ -17,6 +17,19 @@ function guestTables(memory: TableMemory, output: number): number {
   const table = x86_64.create({ memory });
   table.map(IOVA, BigInt(output), PAGE, READ_WRITE);
   return Number(table.hwInfo().root);
+}
+
+/** PASIDs of the commands in the ring that name guest pages, ascending. */
+function guestInvalidations(
+  memory: TableMemory,
+  hardware: { read64(offset: number): bigint },
+): readonly number[] {
+  const ring = Number((hardware.read64(0x8) & 0xf_ffff_ffff_f000n) - memory.base) / 4;
+  const commands = Array.from({ length: 256 }, (_, index) =>
+    memory.words.subarray(ring + 4 * index, ring + 4 * index + 4),
+  );
+  const named = commands.filter(([, d1, d2]) => d1 >>> 28 === 3 && (d2 & 4) !== 0).map(([d0]) => d0);
+  return [...new Set(named)].sort((a, b) => a - b);
 }
 
 for (const levels of [2, 3]) {
@@ -48,6 +61,7 @@ for (const levels of [2, 3]) {
     t.deepEqual(hardware.cachedDisagreements(), []);
 
     unit.block(DEVICE);
+    t.deepEqual(guestInvalidations(memory, hardware), [0, 1, 63, 64, 511, 8191]);
     t.regex(at(1), /^fault/);
     t.deepEqual(hardware.cachedDisagreements(), []);
     t.deepEqual(hardware.misuses(), []);
@@ -79,6 +93,18 @@ for (const capability of [DEFAULT_CAPABILITY, DEFAULT_CAPABILITY | (1n << 7n)]) 
     }
     t.is(unit.attachPasid(DEVICE, 0, { stage: "none", levels: 4, domainId }), Status.INVALID_ARGUMENT);
     t.is(seen(hardware.dma(REQUESTER, 0x10n * PAGE, 4, true)), "0x2000000");
+
+    // An entry is seen whole or not at all.
+    const states = new Set<string>();
+    const look = () => {
+      states.add(seen(hardware.translateUncached(REQUESTER, IOVA, true, { pasid: 2 })));
+    };
+    const stop = afterEachStore(memory, look);
+    const second = guestTables(memory, 0x444_0000);
+    t.is(unit.attachPasid(DEVICE, 2, { stage: "first", root: second, levels: 4, domainId }), Status.OK);
+    stop();
+    look();
+    t.deepEqual([...states], ["fault 89", "0x4440000"]);
 
     // Another process under the same PASID, then none.
     const root = guestTables(memory, 0x555_0000);

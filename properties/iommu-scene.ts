@@ -145,3 +145,18 @@ function intelSceneOf<Unit extends IntelUnit | ScalableUnit>(
   const system = new IntelSystem({ memory, freeQueue: queues, units: [unit], ...options.system });
   return { memory, hardware, unit, queues, system };
 }
+
+/** Calls after every store that a unit's driver makes, once all of its bits are in memory. */
+export function afterEachStore(memory: TableMemory, look: () => void): () => void {
+  memory.observer = {
+    stored: look,
+    storedPair: look,
+    allocated: () => {},
+    quarantined: () => {},
+    released: () => {},
+    published: () => {},
+  };
+  return () => {
+    memory.observer = undefined;
+  };
+}

@@ -104,21 +104,34 @@ test("VT-d: a unit with 16 ids serves 16 domains, and the next once one has left
   const ids = Array.from({ length: 17 }, (_, index) => index);
   const domains = ids.map((id) => system.createDomain({ id: id + 100 }));
   const places = ids.map((index) => deviceId(1, index * 8));
-  for (const id of places) t.is(system.addDevice({ id }), Status.OK);
+  const unity = [{ firstDfn: 0x80, lastDfn: 0x80, access: READ_WRITE }];
+  for (const id of places.slice(0, 16)) t.is(system.addDevice({ id }), Status.OK);
   const reads = (index: number) => seen(hardware.dma(0x100 + index * 8, 0x10n * PAGE, 4, true));
-  for (const index of ids) {
-    domains[index].legacyMap(0x10, 0x1000 + index, 1, READ_WRITE);
-    t.is(system.assign(places[index], domains[index]), index < 16 ? Status.OK : Status.NO_DOMAIN_ID);
-  }
-  t.is(system.ownerOf(places[16]), undefined);
-  t.is(reads(16), "fault 2");
+  for (const index of ids) domains[index].legacyMap(0x10, 0x1000 + index, 1, READ_WRITE);
+  for (const index of ids.slice(0, 15)) t.is(system.assign(places[index], domains[index]), Status.OK);
+  // In quarantine it has an id for its unity range.
+  t.is(system.addDevice({ id: places[16], unity }), Status.OK);
+  t.is(system.assign(places[15], domains[15]), Status.NO_DOMAIN_ID);
+  t.is(system.ownerOf(places[15]), undefined);
+  t.is(reads(15), "fault 2");
+  t.is(system.assign(places[16], domains[16]), Status.NO_DOMAIN_ID);
+  t.is(domains[16].lookup(0x80), undefined);
+  t.is(reads(16), "fault 5");
   t.is(reads(3), "0x1003000");
   t.is(system.quarantine(places[3]), Status.OK);
+  t.is(system.assign(places[16], domains[16]), Status.OK);
+  // All ids are taken, but the one that waits for its quarantine.
+  t.is(system.assign(places[15], domains[15]), Status.NO_DOMAIN_ID);
+  t.is(system.quarantine(places[16]), Status.OK);
+  t.is(seen(hardware.dma(0x100 + 16 * 8, 0x80n * PAGE, 4, true)), "0x80000");
   t.is(system.assign(places[16], domains[16]), Status.OK);
   // The id is another's now, and nothing of the former one's is left under it.
   t.is(reads(16), "0x1010000");
   t.is(reads(3), "fault 2");
   t.deepEqual(hardware.cachedDisagreements(), []);
+  system.removeDevice(places[16]);
+  t.is(system.assign(places[15], domains[15]), Status.OK);
+  t.is(system.assign(places[3], domains[3]), Status.OK);
 });
 
 test("VT-d: ids are the domains' own where there are enough, and never 0 in caching mode", (t) => {
@@ -198,5 +211,26 @@ test("rings and tables of any size that the hardware knows", (t) => {
     () => scalableScene({ unit: { directoryLg2: 6 } }),
   ]) {
     t.throws(make, { instanceOf: PageTableError, message: /INVALID_OPTION/ });
+  }
+});
+
+test("a unit that somebody used before forgets everything when it is enabled", (t) => {
+  const amd = amdScene();
+  const vtd = intelScene();
+  const scalable = scalableScene();
+  for (const { system, hardware } of [amd, vtd, scalable]) {
+    const domain = system.createDomain({ id: 1 });
+    system.addDevice(device(0));
+    system.assign(deviceId(1, 0), domain);
+    domain.legacyMap(0x10, 0x1000, 1, READ_WRITE);
+    t.is(seen(hardware.dma(REQUESTER, 0x10n * PAGE, 4, true)), "0x1000000");
+  }
+  amdUnit(amd.memory, amd.hardware);
+  intelScene({ memory: vtd.memory, made: vtd.hardware });
+  scalableScene({ memory: scalable.memory, made: scalable.hardware });
+  for (const { hardware } of [amd, vtd, scalable]) {
+    t.regex(seen(hardware.dma(REQUESTER, 0x10n * PAGE, 4, true)), /^fault/);
+    t.deepEqual(hardware.cachedDisagreements(), []);
+    t.deepEqual(hardware.misuses(), []);
   }
 });

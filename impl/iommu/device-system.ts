@@ -115,6 +115,8 @@ export abstract class DeviceSystem<Paging extends DomainPaging> {
   ): Status;
   protected abstract passThrough(device: SystemDevice, number: number): Status;
   protected abstract block(device: SystemDevice): void;
+  /** What is kept for the device's quarantine is not needed any more. */
+  protected forgetDevice(_device: SystemDevice): void {}
   /** See `FlushHook`, for the domain of a number. */
   protected abstract flushUnits(number: number, dfn: number, pages: number, flags: number): void;
   protected abstract quarantineShape(device: SystemDevice): QuarantineShape;
@@ -186,8 +188,12 @@ export abstract class DeviceSystem<Paging extends DomainPaging> {
     }
     const known: KnownDevice<Paging> = { device, owner: undefined, quarantine, quarantineNumber };
     const status = this.#enterQuarantine(known);
-    if (status === Status.OK) this.#devices.set(key, known);
-    else quarantine?.destroy();
+    if (status === Status.OK) {
+      this.#devices.set(key, known);
+      return status;
+    }
+    this.forgetDevice(device);
+    quarantine?.destroy();
     return status;
   }
 
@@ -195,6 +201,7 @@ export abstract class DeviceSystem<Paging extends DomainPaging> {
   removeDevice(id: DeviceId): void {
     const known = this.#knownOf(id);
     this.#blockOf(known);
+    this.forgetDevice(known.device);
     known.quarantine?.destroy();
     this.#devices.delete(keyOf(id));
   }

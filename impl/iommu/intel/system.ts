@@ -3,6 +3,7 @@ import { PageTableError, Status } from "../../errors.js";
 import type { Clean } from "../../options.js";
 import {
   DeviceSystem,
+  keyOf,
   type QuarantineShape,
   type SystemDevice,
   type SystemOptions,
@@ -42,6 +43,9 @@ export class IntelSystem extends DeviceSystem<IntelPaging> {
   readonly #ids: ReadonlyMap<DeviceUnit, DomainIds>;
   /** By unit and device: under which number its entry was made. */
   readonly #numbers = new Map<DeviceUnit, Map<number, number>>();
+
+  /** By device: the number under which it has an id for its quarantine. */
+  readonly #held = new Map<string, number>();
 
   /** @throws PageTableError INVALID_OPTION where a unit does not snoop and nothing writes tables back. */
   constructor(options: IntelSystemOptions) {
@@ -131,7 +135,19 @@ export class IntelSystem extends DeviceSystem<IntelPaging> {
     number: number,
   ): Status {
     const unit = this.#unitOf(device);
+    const key = keyOf(device.id);
+    // The id stays the device's while others own it: taking it from them must not fail for lack of one.
+    if (!this.#held.has(key)) {
+      if (this.#idsOf(device).acquire(number) === undefined) return Status.NO_DOMAIN_ID;
+      this.#held.set(key, number);
+    }
     return this.#enter(device, number, (domainId) => unit.attach(device, { root, levels, domainId }));
+  }
+
+  protected override forgetDevice(device: SystemDevice): void {
+    const number = this.#held.get(keyOf(device.id));
+    if (number !== undefined) this.#idsOf(device).release(number);
+    this.#held.delete(keyOf(device.id));
   }
 
   protected override passThrough(device: SystemDevice, number: number): Status {
