@@ -35,7 +35,7 @@ const HEADER_BYTES = 2;
 const DRAWN_BYTES = 4;
 const FIRST_LITERAL = 0xf0;
 /** Items that a literal map may write: arbitrary numbers would ask for millions. */
-const ITEMS_AT_MOST = 16384;
+const ITEMS_AT_MOST = 1 << 15;
 
 /** How an argument stands in a literal record: a word, a set of permissions, a byte, or a byte that counts from 1. */
 type Field = readonly [name: string, kind: "word" | "prot" | "byte" | "count"];
