@@ -17,6 +17,7 @@ const COMMANDS = [
   "fuzz",
   "repro",
   "conform",
+  "export",
   "exhaustive",
   "formats",
   "dump",
