@@ -5,6 +5,8 @@
  */
 export { type ErrorCode, PageTableError, Status } from "../errors.js";
 export { TableMemory } from "../memory/table-memory.js";
+export type { GuestTables, Translation } from "./amd/device-table.js";
+export { GuestCr3Table } from "./amd/guest-cr3.js";
 export { AmdPaging } from "./amd/paging.js";
 export { AmdSystem, type AmdSystemOptions } from "./amd/system.js";
 export { AmdUnit, type AmdUnitOptions } from "./amd/unit.js";
@@ -27,6 +29,8 @@ export {
 } from "./hardware-domain.js";
 export { IdentityMaps } from "./identity-maps.js";
 export { IntelPaging, type IntelPagingOptions } from "./intel/paging.js";
+export type { PasidTranslation } from "./intel/pasid-table.js";
+export type { IntelTranslation } from "./intel/root-table.js";
 export { ScalableUnit, type ScalableUnitOptions } from "./intel/scalable-unit.js";
 export { IntelSystem, type IntelSystemOptions } from "./intel/system.js";
 export { type DeviceUnit, IntelUnit, type IntelUnitOptions } from "./intel/unit.js";
