@@ -61,6 +61,8 @@ export interface SceneOptions {
   readonly hardware?: AmdIommuOptions;
   readonly system?: Partial<AmdSystemOptions>;
   readonly memory?: TableMemory;
+  /** The unit itself, where the test has made it. */
+  readonly made?: AmdIommuDevice;
 }
 
 /** Waiting lets the hardware take one command; where there is none, nothing would ever happen. */
@@ -73,7 +75,7 @@ export function processes(hardware: { process(maximum: number): number }): () =>
 /** One unit, enabled, for the buses 0 to 3. */
 export function amdScene(options: SceneOptions = {}): AmdScene {
   const memory = options.memory ?? newMemory();
-  const hardware = new AmdIommuDevice(physicalMemory(memory), options.hardware);
+  const hardware = options.made ?? new AmdIommuDevice(physicalMemory(memory), options.hardware);
   const unit = amdUnit(memory, hardware, options.unit);
   const queues = new CpuFreeQueues(memory);
   const system = new AmdSystem({ memory, freeQueue: queues, units: [unit], ...options.system });

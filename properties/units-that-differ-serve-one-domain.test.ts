@@ -218,19 +218,23 @@ test("a unit that somebody used before forgets everything when it is enabled", (
   const amd = amdScene();
   const vtd = intelScene();
   const scalable = scalableScene();
-  for (const { system, hardware } of [amd, vtd, scalable]) {
+  const lead = ({ system, hardware }: typeof amd | typeof vtd | typeof scalable, dfn: number) => {
     const domain = system.createDomain({ id: 1 });
     system.addDevice(device(0));
     system.assign(deviceId(1, 0), domain);
-    domain.legacyMap(0x10, 0x1000, 1, READ_WRITE);
-    t.is(seen(hardware.dma(REQUESTER, 0x10n * PAGE, 4, true)), "0x1000000");
-  }
-  amdUnit(amd.memory, amd.hardware);
-  intelScene({ memory: vtd.memory, made: vtd.hardware });
-  scalableScene({ memory: scalable.memory, made: scalable.hardware });
-  for (const { hardware } of [amd, vtd, scalable]) {
-    t.regex(seen(hardware.dma(REQUESTER, 0x10n * PAGE, 4, true)), /^fault/);
-    t.deepEqual(hardware.cachedDisagreements(), []);
-    t.deepEqual(hardware.misuses(), []);
+    domain.legacyMap(dfn, 0x1000, 1, READ_WRITE);
+    return seen(hardware.dma(REQUESTER, 0x10n * PAGE, 4, true));
+  };
+  for (const scene of [amd, vtd, scalable]) t.is(lead(scene, 0x10), "0x1000000");
+  for (const scene of [
+    amdScene({ memory: amd.memory, made: amd.hardware }),
+    intelScene({ memory: vtd.memory, made: vtd.hardware }),
+    scalableScene({ memory: scalable.memory, made: scalable.hardware }),
+  ]) {
+    t.regex(seen(scene.hardware.dma(REQUESTER, 0x10n * PAGE, 4, true)), /^fault/);
+    // The same id, the same device, another page.
+    t.regex(lead(scene, 0x20), /^fault/);
+    t.deepEqual(scene.hardware.cachedDisagreements(), []);
+    t.deepEqual(scene.hardware.misuses(), []);
   }
 });
