@@ -32,6 +32,8 @@ export interface CampaignEvents {
 
 /** Failures of one format and invariant that are shrunk: there may be several mistakes behind them. */
 const SHRUNK_OF_A_KIND = 3;
+/** Of one configuration; some thousand is what long campaigns see. */
+const STATES_AT_MOST = 20_000;
 /** A shorter program that takes so long hangs, too. */
 const SHRINKING_PATIENCE = 5000;
 const SHRINKING_AT_MOST = 1_800_000;
@@ -173,7 +175,7 @@ export class Campaign {
     const { configuration } = this.#swarm.unitAt(number);
     for (const state of states) {
       const seen = this.#seen[configuration];
-      if (seen.has(state)) continue;
+      if (seen.has(state) || seen.size >= STATES_AT_MOST) continue;
       seen.add(state);
       totals.states++;
       this.#ledger.addState(configuration, state);
