@@ -61,6 +61,23 @@ for (const page of ["docs/against.md", "docs/vectors.md"]) {
   });
 }
 
+const refused: readonly (readonly [args: string, message: RegExp])[] = [
+  ["fuzz --against true --config x86-64/vtdfs-4l --ops 10", /true: the process exited with status 0/],
+  ["fuzz --against cat --workers 2 --ops 10", /'--against <command>' cannot be used with option '--workers/],
+  ["repro --against true docs/example-finding.json", /true: the process exited with status 0/],
+  ["export", /a token, a program's file or --config is needed/],
+  ["export --config dart1/pgd1-36", /no configuration|not dart1/],
+  ["export nowhere.json", /no such file/],
+];
+
+for (const [args, message] of refused) {
+  test.serial(`$ npx genpt ${args} is refused with a sentence`, (t) => {
+    const { status, stderr } = run(`npx genpt ${args}`);
+    t.is(status, 2, stderr);
+    t.regex(stderr, message);
+  });
+}
+
 test("the page names every word that an implementation may say", (t) => {
   const text = readFileSync(join(root, "docs/against.md"), "utf8");
   for (const word of canWords) t.true(text.includes(`can ${word}`), word);

@@ -1,7 +1,5 @@
 /** Implementations in processes of their own, run under the same programs and judged by the same judges. */
 export {
-  type AgainstEvents,
-  type AgainstPlan,
   type AgainstTotals,
   replayCommand,
   runAgainst,

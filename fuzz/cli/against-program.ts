@@ -6,9 +6,12 @@ import { type Exit, seconds, wholeNumber } from "./usage.js";
 /** Adds the options with which a command judges an implementation in a process of its own. */
 export function addAgainst(command: Command): Command {
   return command
-    .option(
-      "--against <command>",
-      "judge another implementation: a command that speaks the protocol of docs/against.md",
+    .addOption(
+      new Option(
+        "--against <command>",
+        "judge another implementation: a command that speaks the protocol of docs/against.md",
+        // It runs in one process of its own, and is no campaign that is kept.
+      ).conflicts(["workers", "oracles", "campaign", "resume", "canary"]),
     )
     .addOption(
       new Option("--limit <seconds>", "with --against: how long an answer may take; default: 5").argParser(
