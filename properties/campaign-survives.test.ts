@@ -28,10 +28,16 @@ function run(...args: readonly string[]): Promise<Run> {
 }
 
 const PLAN = ["--format", "riscv32", "--canary", "--ops", "80000", "--seed", "survivor"];
+const SMALL_PLAN = ["--config", "sv32", "--canary", "--ops", "80000", "--seed", "small"];
 
 /** Ends as soon as the campaign has written down that something failed; the rest of it is still to come. */
-async function interruptedBy(signal: "SIGKILL" | "SIGINT", directory: string, out: string): Promise<void> {
-  const args = [genpt, "fuzz", ...PLAN, "--workers", "2", "--campaign", directory, "--out", out];
+async function interruptedBy(
+  signal: "SIGKILL" | "SIGINT",
+  plan: readonly string[],
+  directory: string,
+  out: string,
+): Promise<void> {
+  const args = [genpt, "fuzz", ...plan, "--workers", "1", "--campaign", directory, "--out", out];
   const child = spawn(process.execPath, args, { env: environment, cwd: temporary, stdio: "ignore" });
   const ended = new Promise((resolve) => child.on("close", resolve));
   await holdsFinding(child, join(directory, "campaign.sqlite-wal"));
@@ -49,12 +55,21 @@ async function holdsFinding(child: ChildProcess, file: string): Promise<void> {
 
 test("killed and resumed, a campaign ends as if nothing had happened", async (t) => {
   const [directory, out] = [join(temporary, "killed"), join(temporary, "killed-out")];
-  await interruptedBy("SIGKILL", directory, out);
+  await interruptedBy("SIGKILL", PLAN, directory, out);
   // The lock and the journal of a process that is no more.
   t.true(readdirSync(directory).includes("campaign.sqlite-wal"), "the campaign ended before it was killed");
-  const resume = ["fuzz", "--resume", directory, "--out", out, "--json", "--workers", "1"];
+  const resume = ["fuzz", "--resume", directory, "--out", out, "--json", "--workers", "2"];
   const resumed = await run(genpt, ...resume);
-  const whole = await run(genpt, "fuzz", ...PLAN, "--out", join(temporary, "whole-out"), "--json");
+  const whole = await run(
+    genpt,
+    "fuzz",
+    ...PLAN,
+    "--workers",
+    "1",
+    "--out",
+    join(temporary, "whole-out"),
+    "--json",
+  );
   t.is(resumed.exit, 1, resumed.stderr);
   t.is(resumed.stdout, whole.stdout);
   t.is(JSON.parse(whole.stdout).units, 40);
@@ -63,12 +78,24 @@ test("killed and resumed, a campaign ends as if nothing had happened", async (t)
 
 test("interrupted, a campaign keeps what it found and goes on later", async (t) => {
   const [directory, out] = [join(temporary, "stopped"), join(temporary, "stopped-out")];
-  await interruptedBy("SIGINT", directory, out);
+  await interruptedBy("SIGINT", SMALL_PLAN, directory, out);
   const { stdout } = await run(genpt, "findings", "list", "--out", out, "--json");
   t.true(JSON.parse(stdout).length > 0);
   t.true(existsSync(join(directory, "report.html")));
   // A number of operations is how many more, in units of 2000.
-  const more = await run(genpt, "fuzz", "--resume", directory, "--out", out, "--json", "--ops", "4000");
+  const more = await run(
+    genpt,
+    "fuzz",
+    "--resume",
+    directory,
+    "--out",
+    out,
+    "--json",
+    "--ops",
+    "4000",
+    "--workers",
+    "1",
+  );
   const { units } = JSON.parse(more.stdout);
   t.true(units > 2 && units <= 42, `${units} units`);
 });
