@@ -1,6 +1,7 @@
 /** The bars: what the benchmark's figures are held against. Ratios are of minima, the least disturbed figures. */
 import type { Step } from "./cases.js";
 import type { IommuFigures } from "./iommu.js";
+import type { LayoutRow } from "./layout.js";
 import { LOCKSTEP_BAR } from "./lockstep.js";
 import type { Figures } from "./measure.js";
 
@@ -36,6 +37,8 @@ export interface Results {
   readonly lockstepPerSecond: number | undefined;
   /** Undefined where only one format was asked for. */
   readonly iommu: IommuFigures | undefined;
+  /** Undefined likewise. */
+  readonly layout: readonly LayoutRow[] | undefined;
 }
 
 export interface Bar {
@@ -62,7 +65,7 @@ export function ratio(of: Figures, over: Figures | undefined): number | undefine
   return over === undefined ? undefined : of.minNs / over.minNs;
 }
 
-export function barsOf({ rows, unit, lockstepPerSecond, iommu }: Results): readonly Bar[] {
+export function barsOf({ rows, unit, lockstepPerSecond, iommu, layout = [] }: Results): readonly Bar[] {
   const page = rows.filter((row) => row.step === "page");
   const runs = rows.filter((row) => row.step === "pages" || row.step === "large");
   const lookups = rows.filter((row) => row.step === "lookup");
@@ -78,6 +81,12 @@ export function barsOf({ rows, unit, lockstepPerSecond, iommu }: Results): reado
     atMost("bigint interface: × engine", 1.5, undefined, rows, (row) => ratio(row.bigint, row.engine)),
     lockstepBar(lockstepPerSecond),
     ...iommuBars(iommu),
+    worstOf(
+      "tables freed when empty: × when covered",
+      1.3,
+      undefined,
+      layout.map((row) => ({ where: row.format, value: row.empty / row.covered })),
+    ),
   ];
 }
 

@@ -5,6 +5,7 @@ import { parseArgs } from "node:util";
 import type { Results, Row, Unit } from "./bars.js";
 import { type Step, SUBJECTS, type Subject, type Workload } from "./cases.js";
 import { measureIommu } from "./iommu.js";
+import { measureLayout } from "./layout.js";
 import { measureLockstep } from "./lockstep.js";
 import {
   aloneEffort,
@@ -92,6 +93,7 @@ async function measureSubjects(subjects: readonly Subject[], effort: Effort): Pr
       nativeMissing: native.missing,
       lockstepPerSecond: measureLockstep(3000),
       iommu: subjects.length === SUBJECTS.length ? measureIommu(effort) : undefined,
+      layout: subjects.length === SUBJECTS.length ? measureLayout(effort) : undefined,
     };
   } finally {
     native.close();

@@ -2,6 +2,7 @@
 import { arch, cpus } from "node:os";
 import { type Bar, barsOf, type Results, type Row, ratio, UNIT_EXPECTED, unitsOf } from "./bars.js";
 import type { IommuFigures } from "./iommu.js";
+import type { LayoutRow } from "./layout.js";
 import type { Figures } from "./measure.js";
 
 export function jsonReport(results: Results): string {
@@ -35,7 +36,7 @@ export function textReport(results: Results): string {
       "",
     );
   }
-  lines.push(...iommuLines(results.iommu));
+  lines.push(...iommuLines(results.iommu), ...layoutLines(results.layout));
   lines.push("Bars", ...table(["", "", "limit", "aim", "worst", ""], barsOf(results).map(barCells)));
   for (const bar of barsOf(results)) lines.push(...missedLines(bar));
   return lines.join("\n");
@@ -108,6 +109,19 @@ function iommuLines(iommu: IommuFigures | undefined): readonly string[] {
     "",
     "IOMMU: pairs of map and unmap through a domain",
     ...table(["", "4 KiB", "superpages off", "split and merge", "2 MiB", "engine, 2 MiB"], pairs),
+    "",
+  ];
+}
+
+function layoutLines(layout: readonly LayoutRow[] | undefined): readonly string[] {
+  if (layout === undefined) return [];
+  const rows = layout.map(({ format, cutAndMerge, resizePerPage, covered, empty }) => [
+    format,
+    ...[cutAndMerge, resizePerPage, covered, empty].map(nanoseconds),
+  ]);
+  return [
+    "Other sizes: a page of 4 KiB cut off 2 MiB and merged again; fragmented and merged, per page; pairs by freeing",
+    ...table(["", "cut and merge", "resize, per page", "covered", "empty"], rows),
     "",
   ];
 }

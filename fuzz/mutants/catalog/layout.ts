@@ -103,7 +103,7 @@ export const layoutMutants: readonly Mutant[] = [
     title: "pages are merged that do not lead to addresses side by side",
     source: "hypervisors: superpage coalescing looked at the first and the last item only",
     configurations: several,
-    invariants: ["I1", "I7", "I11"],
+    invariants: ["I1", "I7", "I11", "I3"],
     patches: [
       {
         file: resize,
