@@ -28,14 +28,10 @@ const exported = configurations.filter(canCreate).flatMap((configuration) => {
   }
 });
 
-function unitsOf(configuration: Configuration): readonly string[] {
+function unitsOf(configuration: Configuration, isOdd: boolean): readonly string[] {
   const unit = { configuration, seed: "export", operations: 25 };
-  return [
-    exportUnit({ ...unit, unit: 0, mix: "failing" }),
-    exportUnit({ ...unit, unit: 1, mix: "gathered" }),
-    exportUnit({ ...unit, unit: 2, mix: "refused" }),
-    exportUnit({ ...unit, unit: 3, mix: "dirty" }),
-  ];
+  const mixes = isOdd ? (["failing", "gathered"] as const) : (["refused", "dirty"] as const);
+  return mixes.map((mix, number) => exportUnit({ ...unit, unit: number, mix }));
 }
 
 async function conform(name: string, lines: readonly string[]) {
@@ -50,11 +46,11 @@ test("five formats have vectors", (t) => {
 });
 
 test("whatever is exported is read back, and agrees without a deviation", async (t) => {
-  for (const { configuration, header } of exported) {
+  for (const [index, { configuration, header }] of exported.entries()) {
     const { format, name } = configuration;
-    const result = await conform(`${format}/${name}`, [header, ...unitsOf(configuration)]);
+    const result = await conform(`${format}/${name}`, [header, ...unitsOf(configuration, index % 2 === 1)]);
     t.true(agrees(result), `${format}/${name}: ${inspect(result)}`);
-    t.is(result.kind === "cases" ? result.matched : 0, 4, `${format}/${name}`);
+    t.is(result.kind === "cases" ? result.matched : 0, 2, `${format}/${name}`);
   }
 });
 
