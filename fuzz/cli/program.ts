@@ -5,6 +5,7 @@
 import { Command, CommanderError, Option } from "commander";
 import pc from "picocolors";
 import { canaryNames } from "../campaign/canary-names.js";
+import { systemNames } from "../system/names.js";
 import type { AgainstArguments } from "./against-command.js";
 import { addAgainst, addExport } from "./against-program.js";
 import type { ExhaustiveOptions } from "./exhaustive-command.js";
@@ -12,6 +13,7 @@ import type { FuzzOptions } from "./fuzz-command.js";
 import { addImages } from "./image-program.js";
 import { addNightCommands } from "./night-program.js";
 import type { ReproOptions } from "./repro-command.js";
+import type { SystemOptions } from "./system-command.js";
 import { Exit, formats, hours, oracles, seconds, UsageError, wholeNumber, workers } from "./usage.js";
 
 /** Runs one command line and gives its exit status. Everything that is wrong with the arguments is said here. */
@@ -90,6 +92,7 @@ function addFuzz(add: Add, end: End): void {
       "fuzz --config x86-64/vtdfs-4l --seconds 10",
       "fuzz --format armv8-stage1 --oracles caches stores --seconds 10",
       "fuzz --against ./adapter --config x86-64/vtdfs-4l --seconds 10",
+      "fuzz --system amd intel --seconds 60",
     ],
   )
     .addOption(formatOption())
@@ -134,13 +137,23 @@ function addFuzz(add: Add, end: End): void {
         "go on with a campaign that was interrupted, or for so much longer",
       ).conflicts(["campaign", "seed", "format", "config", "oracles", "canary"]),
     )
+    .addOption(
+      new Option("--system <systems...>", "instead of tables, whole machines with IOMMUs: amd, intel")
+        .choices(systemNames)
+        .conflicts(["format", "config", "oracles", "canary", "campaign", "resume", "against"]),
+    )
     .addOption(canaryOption())
     .addOption(
       new Option("--patience <seconds>", "how long one operation may take; default: 60").argParser(seconds),
     )
     .option("--out <directory>", "where failures are saved", "findings")
     .option("--json", "one JSON object on stdout at the end, and no progress");
-  addAgainst(command).action(async (options: FuzzOptions & AgainstArguments) => {
+  addAgainst(command).action(async (options: FuzzOptions & AgainstArguments & Partial<SystemOptions>) => {
+    const { system } = options;
+    if (system !== undefined) {
+      const { systemCommand } = await import("./system-command.js");
+      return end(await systemCommand({ ...options, system }));
+    }
     if (options.against !== undefined) {
       const { againstCommand } = await import("./against-command.js");
       return end(await againstCommand(options.against, options));
@@ -159,6 +172,10 @@ function addRepro(add: Add, end: End): void {
     .option("--trace", "print every operation and what it gave")
     .addOption(canaryOption());
   addAgainst(command).action(async (what: string, options: ReproOptions) => {
+    if (what.startsWith("system-")) {
+      const { systemRepro } = await import("./system-command.js");
+      return end(systemRepro(what));
+    }
     const { reproCommand } = await import("./repro-command.js");
     end(reproCommand(what, options));
   });

@@ -12,6 +12,7 @@ import {
   type OracleName,
   runUnit,
 } from "../lockstep/index.js";
+import { runSystemUnit, type SystemUnit, type SystemUnitResult } from "../system/index.js";
 import type { Watched } from "./watched-pool.js";
 
 export interface UnitJob {
@@ -82,6 +83,11 @@ export function runProgramJob({ configuration: name, operations, canary, ...job 
     if (error instanceof MemoryTooSmall) return undefined;
     throw error;
   }
+}
+
+export function runSystemUnitJob(job: SystemUnit & Watched): SystemUnitResult {
+  begin(job);
+  return runSystemUnit(job, { began: () => Atomics.add(job.progress, 0, 1) });
 }
 
 /** From here on the job is watched. */

@@ -19,10 +19,7 @@ import {
 } from "../../models/iommu/index.js";
 import { DEFAULT_CAPABILITY } from "../../models/iommu/intel/registers.js";
 import type { Random } from "../../models/random.js";
-
-export const systemNames = ["amd", "intel"] as const;
-
-export type SystemName = (typeof systemNames)[number];
+import type { SystemName } from "./names.js";
 
 /** What a machine is like, as a seed decides it. */
 export interface MachineShape {
@@ -63,7 +60,7 @@ const BASE = 0x1_0000_0000n;
 const CACHING_MODE = 1n << 7n;
 
 export function buildMachine(shape: MachineShape): MachineParts {
-  const memory = new TableMemory({ base: BASE, capacityBytes: 1 << 24, poison: true });
+  const memory = new TableMemory({ base: BASE, capacityBytes: 1 << 22, poison: true });
   const queues = new CpuFreeQueues(memory);
   return shape.system === "amd" ? buildAmd(shape, memory, queues) : buildIntel(shape, memory, queues);
 }

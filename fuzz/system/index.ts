@@ -1,5 +1,6 @@
 /** Whole machines with IOMMUs under random programs. */
-export { type MachineShape, type SystemName, systemNames } from "./build.js";
+export type { MachineParts, MachineShape } from "./build.js";
+export { type SystemName, systemNames } from "./names.js";
 export { describeSystemOperation, operationNames, type SystemOperation } from "./operations.js";
 export {
   failureOf,

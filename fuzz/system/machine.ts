@@ -29,8 +29,8 @@ interface Owed {
   flags: number;
   readonly ranges: { readonly dfn: number; readonly pages: number }[];
   readonly before: FrameMap[];
-  /** The CPU that has not given itself up since. */
-  readonly cpu: number;
+  /** The CPUs that have not given themselves up since. */
+  readonly cpus: Set<number>;
 }
 
 interface DomainAccount {
@@ -53,12 +53,17 @@ export class SystemDifference extends Error {
 
 export class Machine {
   readonly #parts: MachineParts;
-  readonly #random: Random;
+  readonly #seed: string;
+  /** Of the operation in hand alone, so that a program without some operation is judged as the one with it. */
+  #random = Random.fromSeed("");
   readonly #domains = new Map<number, DomainAccount>();
   /** Owner by device; undefined: quarantined. */
   readonly #owners = new Map<number, number | undefined>();
   /** What a quarantined device finds wherever it looks: its scratch page, if it has one. */
-  readonly #inQuarantine = new Map<number, string>();
+  readonly #scratch = new Map<number, string>();
+  /** For want of memory these have not even their scratch page. */
+  readonly #isRefused = new Set<number>();
+  #mayFail = false;
   readonly #queued = new Map<number, Int32Array>();
   #faultsRead = 0;
   #watch: { readonly device: number; readonly dfn: number; readonly allowed: readonly string[] }[] = [];
@@ -69,14 +74,16 @@ export class Machine {
   #otherFrames = 0;
   readonly #framesAtFirst: number;
 
-  constructor(shape: MachineShape, seed: string) {
-    this.#random = Random.fromSeed(`${seed}/probes`);
+  /** @param spoil changes the machine before anything happens */
+  constructor(shape: MachineShape, seed: string, spoil: (parts: MachineParts) => void = () => {}) {
+    this.#seed = seed;
     this.#parts = buildMachine(shape);
+    spoil(this.#parts);
     const { memory, system } = this.#parts;
     for (const device of DEVICES) {
       if (system.addDevice({ id: idOf(device) }) !== Status.OK) throw new Error("a device cannot be added");
       this.#owners.set(device, undefined);
-      if (shape.quarantine === "scratch-page") this.#inQuarantine.set(device, this.#scratchOf(device));
+      if (shape.quarantine === "scratch-page") this.#scratch.set(device, this.#scratchOf(device));
     }
     this.#framesAtFirst = memory.liveFrames;
     this.#otherFrames = memory.liveFrames;
@@ -98,7 +105,7 @@ export class Machine {
     const { base, capacityBytes } = this.#parts.memory;
     const frame = Number.parseInt(scratch.replace("frame ", ""), 16) - Number(base >> 12n);
     const isOurs = frame >= 0 && frame < capacityBytes / 4096;
-    if (!isOurs || [...this.#inQuarantine.values()].includes(scratch))
+    if (!isOurs || [...this.#scratch.values()].includes(scratch))
       fail("51", `the scratch page is ${scratch}`);
     return scratch;
   }
@@ -107,10 +114,11 @@ export class Machine {
   apply(operation: SystemOperation): void {
     this.#watch = [];
     this.#watchLeft = PROBES_BETWEEN_STORES;
+    this.#random = Random.fromSeed(`${this.#seed} ${JSON.stringify(operation)}`);
     this.#do(operation);
     this.#watch = [];
     if (this.#seen !== undefined) throw this.#seen;
-    this.#judge();
+    this.#judge(operation);
   }
 
   /** Takes the machine down: nothing may be left over. */
@@ -126,8 +134,10 @@ export class Machine {
     if (this.#seen !== undefined) throw this.#seen;
     if (memory.quarantinedFrames > 0)
       fail("48", `${memory.quarantinedFrames} queued tables were never freed`);
+    // In scalable mode a device that is refused has no tables of its own either.
+    const least = -FRAMES_OF_BUSES * this.#isRefused.size;
     const left = memory.liveFrames - this.#framesAtFirst;
-    if (left < 0 || left > FRAMES_OF_BUSES) {
+    if (left < least || left > FRAMES_OF_BUSES) {
       fail(
         "19",
         `${memory.liveFrames} frames are in use at the end, and ${this.#framesAtFirst} were at first`,
@@ -164,6 +174,7 @@ export class Machine {
         break;
       case "failNextAllocation":
         memory.failNextAllocation(operation.nth);
+        this.#mayFail = true;
         break;
       case "idle":
         this.#idle(operation.atMost);
@@ -206,7 +217,7 @@ export class Machine {
   }
 
   #isBusy(cpu: number): boolean {
-    return [...this.#domains.values()].some(({ owed }) => owed?.cpu === cpu);
+    return [...this.#domains.values()].some(({ owed }) => owed?.cpus.has(cpu));
   }
 
   #createDomain(number: number): void {
@@ -220,7 +231,7 @@ export class Machine {
     if (account === undefined) return;
     this.#parts.system.destroyDomain(account.domain);
     this.#domains.delete(number);
-    for (const [device, owner] of this.#owners) if (owner === number) this.#owners.set(device, undefined);
+    for (const [device, owner] of this.#owners) if (owner === number) this.#isQuarantined(device);
   }
 
   #assign(device: number, number: number): void {
@@ -233,8 +244,17 @@ export class Machine {
   }
 
   #quarantine(device: number): void {
-    this.#expect(this.#parts.system.quarantine(idOf(device)), "quarantine");
+    const status = this.#parts.system.quarantine(idOf(device));
+    if (status !== Status.OUT_OF_MEMORY || !this.#mayFail) this.#expect(status, "quarantine");
+    this.#isQuarantined(device);
+  }
+
+  /** Where an allocation failed, a device may find nothing in place of its scratch page, and not a bit more. */
+  #isQuarantined(device: number): void {
     this.#owners.set(device, undefined);
+    this.#isRefused.delete(device);
+    const found = nameOf(this.#parts.hardware.translateUncached(device, 0n, true));
+    if (this.#mayFail && found === "nothing") this.#isRefused.add(device);
   }
 
   /** A device's move may take tables of the unit along, which are no domain's. */
@@ -273,8 +293,9 @@ export class Machine {
     call: (flush: { flags: number }) => Status,
   ): void {
     const before = account.frames;
-    account.owed ??= { flags: 0, ranges: [], before: [], cpu: this.#parts.queues.currentCpu };
+    account.owed ??= { flags: 0, ranges: [], before: [], cpus: new Set() };
     const { owed } = account;
+    owed.cpus.add(this.#parts.queues.currentCpu);
     owed.before.push(before);
     owed.ranges.push({ dfn, pages });
     this.#watchEdges(account, dfn, pages, [before, after]);
@@ -332,7 +353,8 @@ export class Machine {
   /** What the device may find: what is mapped now, and, while a flush is owed, what was mapped since the last one. */
   #allowed(device: number, dfn: number, write: boolean, cached: boolean): readonly string[] {
     const number = this.#owners.get(device);
-    if (number === undefined) return [this.#inQuarantine.get(device) ?? "nothing"];
+    if (number === undefined)
+      return [this.#isRefused.has(device) ? "nothing" : this.#scratch.get(device)].map(orNothing);
     const account = this.#domains.get(number);
     if (account === undefined) return ["nothing"];
     const maps = cached ? [account.frames, ...(account.owed?.before ?? [])] : [account.frames];
@@ -378,12 +400,16 @@ export class Machine {
     }
   }
 
-  #judge(): void {
+  #judge(operation: SystemOperation): void {
     const { hardware, memory } = this.#parts;
+    if (operation.op === "map" || operation.op === "unmap") {
+      const { domain, dfn, pages } = operation;
+      for (const page of [dfn - 1, dfn, dfn + pages - 1, dfn + pages]) this.#probeOf(domain, page);
+    }
     for (let probe = 0; probe < PROBES; probe++) {
       const device = DEVICES[this.#random.below(DEVICES.length)];
       const dfn = this.#drawProbe(device);
-      if (dfn < WINDOW_FIRST || dfn > WINDOW_LAST) this.#probe(device, dfn);
+      this.#probe(device, dfn);
     }
     const owes = [...this.#domains.values()].some(({ owed }) => owed !== undefined);
     const [disagreement] = owes ? [] : hardware.cachedDisagreements();
@@ -396,7 +422,14 @@ export class Machine {
     }
   }
 
+  /** What the first device of a domain finds at a page. */
+  #probeOf(domain: number, dfn: number): void {
+    const device = DEVICES.find((one) => this.#owners.get(one) === domain);
+    if (device !== undefined && dfn >= 0 && dfn < 2 ** 36) this.#probe(device, dfn);
+  }
+
   #probe(device: number, dfn: number): void {
+    if (dfn >= WINDOW_FIRST && dfn <= WINDOW_LAST) return;
     const write = this.#random.below(2) === 0;
     const iova = BigInt(dfn) * PAGE_BYTES;
     const [now] = this.#allowed(device, dfn, write, false);
@@ -446,6 +479,10 @@ function page_(dfn: number): string {
 
 function accessOf({ read, write }: { readonly read: boolean; readonly write: boolean }): number {
   return (read ? 1 : 0) | (write ? 2 : 0);
+}
+
+function orNothing(name: string | undefined): string {
+  return name ?? "nothing";
 }
 
 /** What a request finds where a page leads, as `nameOf` names it. */

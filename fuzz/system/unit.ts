@@ -1,8 +1,9 @@
 /** One unit of a system's campaign: a machine, and a program of its own; a failure is shrunk to a few operations. */
 import { Random } from "../../models/random.js";
-import { drawShape, type MachineShape, type SystemName } from "./build.js";
+import { drawShape, type MachineParts, type MachineShape } from "./build.js";
 import { drawOperation } from "./generate.js";
 import { Machine, SystemDifference } from "./machine.js";
+import type { SystemName } from "./names.js";
 import type { SystemOperation } from "./operations.js";
 import { shrinkProgram } from "./shrink.js";
 
@@ -35,8 +36,15 @@ export interface SystemUnitResult {
 /** How many programs a failure may be tried in while it is shrunk. */
 const EXECUTIONS = 2000;
 
+export interface RunOptions {
+  /** Is told of every operation before it begins. */
+  readonly began?: (() => void) | undefined;
+  /** Changes a machine before its program begins: so that tests see mistakes being found. */
+  readonly spoil?: ((parts: MachineParts) => void) | undefined;
+}
+
 /** Runs a unit. Without a finding every operation of it was done. */
-export function runSystemUnit(unit: SystemUnit): SystemUnitResult {
+export function runSystemUnit(unit: SystemUnit, options: RunOptions = {}): SystemUnitResult {
   const seed = `${unit.system}/${unit.seed}/${unit.unit}`;
   const random = Random.fromSeed(seed);
   const shape = drawShape(unit.system, random);
@@ -45,17 +53,19 @@ export function runSystemUnit(unit: SystemUnit): SystemUnitResult {
     { op: "createDomain", domain: 2 },
   ];
   while (program.length < unit.operations) program.push(drawOperation(random));
-  const failure = failureOf(shape, seed, program);
+  const failure = failureOf(shape, seed, program, options);
   if (failure === undefined) return { operations: program.length, finding: undefined };
   const failed = program.slice(0, failure.done);
   const shrunk = shrinkProgram(
     failed,
-    (shorter) => failureOf(shape, seed, shorter) !== undefined,
+    (shorter) => failureOf(shape, seed, shorter, options) !== undefined,
     EXECUTIONS,
   );
-  const last = failureOf(shape, seed, shrunk) ?? failure;
+  const last = failureOf(shape, seed, shrunk, options) ?? failure;
   const { invariant, sentence } = last;
-  const finding = { unit, shape, invariant, sentence, program: shrunk, shrunkFrom: failed.length };
+  const { system, seed: name, unit: number, operations } = unit;
+  const named = { system, seed: name, unit: number, operations };
+  const finding = { unit: named, shape, invariant, sentence, program: shrunk, shrunkFrom: failed.length };
   return { operations: failure.done, finding };
 }
 
@@ -71,12 +81,14 @@ export function failureOf(
   shape: MachineShape,
   seed: string,
   program: readonly SystemOperation[],
+  { began, spoil }: RunOptions = {},
 ): SystemFailure | undefined {
   let done = 0;
   try {
-    const machine = new Machine(shape, seed);
+    const machine = new Machine(shape, seed, spoil);
     for (const operation of program) {
       done++;
+      began?.();
       machine.apply(operation);
     }
     machine.end();
