@@ -130,6 +130,13 @@ test("a directory is for one campaign", async (t) => {
   const again = await run(genpt, "fuzz", "--ops", "10", "--campaign", directory);
   t.is(again.exit, 2);
   t.regex(again.stderr, /has a campaign already: --resume/);
+  const { Store } = await import("../fuzz/campaign/database.js");
+  const store = new Store(join(directory, "campaign.sqlite"), "");
+  store.run("INSERT INTO plan VALUES (1, ?)", '{"version":1}');
+  store.close();
+  const older = await run(genpt, "fuzz", "--resume", directory);
+  t.is(older.exit, 2);
+  t.regex(older.stderr, /written by another version of genpt/);
   const nowhere = await run(genpt, "fuzz", "--resume", join(temporary, "nowhere"));
   t.is(nowhere.exit, 2);
   t.regex(nowhere.stderr, /there is no campaign in/);

@@ -143,7 +143,7 @@ test("the formats are listed, for people and as JSON", async (t) => {
 });
 
 test("every command has help with examples", async (t) => {
-  const commands = ["fuzz", "repro", "conform", "exhaustive", "formats"];
+  const commands = ["fuzz", "repro", "conform", "exhaustive", "formats", "findings", "report"];
   const helps = await Promise.all(commands.map((command) => run(command, "--help")));
   for (const [index, command] of commands.entries()) {
     const { exit, stdout } = helps[index];

@@ -73,6 +73,14 @@ export interface Progress {
 /** Of the samples for the plots at most so many are kept; then every second one goes. */
 const SAMPLES_AT_MOST = 1000;
 
+/** Raised whenever the file, the plan or what is kept of findings changes. */
+const VERSION = 2;
+
+/** The file is of another version. */
+export class OtherVersion extends Error {
+  override readonly name = "OtherVersion";
+}
+
 const SCHEMA = `
 CREATE TABLE IF NOT EXISTS plan (one INTEGER PRIMARY KEY CHECK (one = 1), json TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS counts (
@@ -96,24 +104,33 @@ CREATE TABLE IF NOT EXISTS failures (
 export class CampaignFile {
   readonly #store: Store;
 
-  /** @throws DatabaseBusy while another process runs the campaign */
+  /**
+   * @throws DatabaseBusy while another process runs the campaign
+   * @throws OtherVersion for a campaign of an older or newer genpt
+   */
   constructor(file: string) {
     this.#store = new Store(file, SCHEMA);
+    const [row] = this.#store.rows("SELECT json_extract(json, '$.version') AS version FROM plan");
+    if (row === undefined || numberOf(row, "version") === VERSION) return;
+    this.#store.close();
+    throw new OtherVersion(`${file} was written by another version of genpt`);
   }
 
   /** The plan with which the campaign began; undefined for a new one. */
   get plan(): CampaignPlan | undefined {
     const [row] = this.#store.rows("SELECT json FROM plan");
     if (row === undefined) return undefined;
-    const plan: CampaignPlan = JSON.parse(textOf(row, "json"));
-    // JSON has no undefined.
-    return { ...plan, operations: plan.operations ?? undefined };
+    const { version: _, ...plan }: CampaignPlan & { version: number } = JSON.parse(textOf(row, "json"));
+    return plan;
   }
 
   /** The plan of a new campaign, or more time for an old one. */
   begin(plan: CampaignPlan): void {
     this.#store.transaction(() => {
-      this.#store.run("INSERT OR REPLACE INTO plan VALUES (1, ?)", JSON.stringify(plan));
+      this.#store.run(
+        "INSERT OR REPLACE INTO plan VALUES (1, ?)",
+        JSON.stringify({ version: VERSION, ...plan }),
+      );
       this.#store.run("INSERT OR IGNORE INTO counts VALUES (1, 0, 0, 0, 0, 0, 0, 0)");
       this.#store.run("UPDATE counts SET ended = 0");
     });

@@ -3,6 +3,7 @@ export {
   CampaignFile,
   type CampaignPlan,
   type Counts,
+  OtherVersion,
 } from "./campaign-file.js";
 export { canaryNamed } from "./canary.js";
 export type { CanaryName } from "./canary-names.js";

@@ -1,7 +1,7 @@
 /** Where campaigns are kept: one directory each, with the file of what was done and the report. */
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { CampaignFile, DatabaseBusy } from "../campaign/index.js";
+import { CampaignFile, DatabaseBusy, OtherVersion } from "../campaign/index.js";
 import { UsageError } from "./usage.js";
 
 const FILE = "campaign.sqlite";
@@ -57,6 +57,7 @@ function opened(directory: string): CampaignFile {
   try {
     return new CampaignFile(join(directory, FILE));
   } catch (error) {
+    if (error instanceof OtherVersion) throw new UsageError(error.message);
     if (error instanceof DatabaseBusy) throw new UsageError(`${error.message}: the campaign is running`);
     throw error;
   }
