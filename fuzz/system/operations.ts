@@ -31,25 +31,6 @@ export type SystemOperation =
   | { readonly op: "cpuDead"; readonly cpu: number }
   | { readonly op: "readFaults" };
 
-export const operationNames = [
-  "createDomain",
-  "destroyDomain",
-  "assign",
-  "quarantine",
-  "map",
-  "unmap",
-  "flush",
-  "dma",
-  "failNextAllocation",
-  "idle",
-  "runOn",
-  "cpuUp",
-  "cpuDown",
-  "cpuStays",
-  "cpuDead",
-  "readFaults",
-] as const satisfies readonly SystemOperation["op"][];
-
 /** One line, for reports. */
 export function describeSystemOperation(operation: SystemOperation): string {
   const { op, ...args } = operation;
