@@ -11,7 +11,7 @@ export function addAgainst(command: Command): Command {
         "--against <command>",
         "judge another implementation: a command that speaks the protocol of docs/against.md",
         // It runs in one process of its own, and is no campaign that is kept.
-      ).conflicts(["workers", "oracles", "campaign", "resume", "canary"]),
+      ).conflicts(["workers", "oracles", "campaign", "resume", "canary", "system"]),
     )
     .addOption(
       new Option("--limit <seconds>", "with --against: how long an answer may take; default: 5").argParser(
