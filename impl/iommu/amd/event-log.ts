@@ -12,6 +12,7 @@ import { Control, changeControl, EVENT_BASE, EVENT_HEAD, EVENT_TAIL, STATUS, Sta
 const EVENT_BYTES_LG2 = 4;
 const LENGTH_SHIFT = 56n;
 const IO_PAGE_FAULT = 2;
+const IOTLB_INV_TIMEOUT = 7;
 
 /** Names of the codes in bits 31:28 of an event's second word. */
 const EVENT_NAMES: Readonly<Record<number, string>> = {
@@ -123,12 +124,34 @@ export class EventLog {
     return { events, overflowed };
   }
 
+  /** Bytes from the log's start to where the next event goes. */
+  get tail(): number {
+    return Number(this.#registers.read64(EVENT_TAIL));
+  }
+
   /**
-   * Some hardware moves the tail before the entry is in memory: it is there once its code is, and the word with the
-   * code is zeroed after use, so that the next lap does not take the old one for it.
+   * Whether the unit has logged, since its tail was there, that a device did not make its TLB forget. Takes nothing
+   * out; of what a full log lost nothing is known.
    */
+  timedOutSince(tail: number): boolean {
+    for (let at = tail; at !== this.tail; at = (at + 2 ** EVENT_BYTES_LG2) % this.#bytes) {
+      if (this.#codeAt(this.#frame + at / 4) === IOTLB_INV_TIMEOUT) return true;
+    }
+    return false;
+  }
+
+  /** Some hardware moves the tail before the entry is in memory: it is there once its code is. */
+  #codeAt(word: number): number {
+    for (;;) {
+      const code = this.#memory.load(word + 1) >>> 28;
+      if (code !== 0) return code;
+      this.#relax();
+    }
+  }
+
+  /** The word with the code is zeroed after use, so that the next lap does not take the old one for the new. */
   #take(word: number): AmdEvent {
-    while (this.#memory.load(word + 1) >>> 28 === 0) this.#relax();
+    this.#codeAt(word);
     const event = decodeEvent(this.#memory.load128(word));
     this.#memory.store(word + 1, 0);
     return event;

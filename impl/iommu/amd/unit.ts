@@ -9,6 +9,7 @@ import { PageTableError } from "../../errors.js";
 import type { TableMemory } from "../../memory/table-memory.js";
 import type { RegisterAccess } from "../hardware.js";
 import { deviceName, functionIds, type PciDevice, requesterId, requesterIds } from "../requesters.js";
+import { UnitError } from "../unit-error.js";
 import { type Exchange128, type ReadPhysical, readerOf, UnitMemory } from "../unit-memory.js";
 import { CommandRing, checkRingLg2, RING_ENTRIES_LG2_MIN, type RingOptions } from "./command-ring.js";
 import {
@@ -144,8 +145,7 @@ export class AmdUnit {
     this.#ring.send(invalidatePages(domainId, dfn, order));
     this.#ring.complete();
     const caching = devices.filter(({ atsQueueDepth }) => atsQueueDepth !== undefined);
-    for (const device of caching) this.#flushDeviceTlb(device, dfn, order);
-    if (caching.length > 0) this.#ring.complete();
+    if (!this.#flushDeviceTlbs(caching, dfn, order)) throw noAnswer();
   }
 
   /** Forgets guest pages of a PASID. */
@@ -159,8 +159,7 @@ export class AmdUnit {
     this.#ring.send(invalidateGuestPages(domainId, pasid, dfn, order));
     this.#ring.complete();
     const caching = devices.filter(({ atsQueueDepth }) => atsQueueDepth !== undefined);
-    for (const device of caching) this.#flushDeviceTlb(device, dfn, order, pasid);
-    if (caching.length > 0) this.#ring.complete();
+    if (!this.#flushDeviceTlbs(caching, dfn, order, [pasid])) throw noAnswer();
   }
 
   /** Forgets everything. */
@@ -202,9 +201,9 @@ export class AmdUnit {
     for (const pasid of pasids) this.#ring.send(invalidateGuestPages(old[0].domainId, pasid, 0, "all"));
     this.#ring.complete();
     if (!old.some(({ ats }) => ats)) return;
-    this.#flushDeviceTlb(device, 0, "all");
-    for (const pasid of pasids) this.#flushDeviceTlb(device, 0, "all", pasid);
-    this.#ring.complete();
+    if (this.#flushDeviceTlbs([device], 0, "all", [undefined, ...pasids])) return;
+    // A device that may not cache is refused what it translated itself: what its TLB keeps is of no use to it.
+    if (requesters.some((requester) => this.#table.read(requester).ats)) throw noAnswer();
   }
 
   /** Where no one command does it, every entry and every domain goes by its own. */
@@ -221,7 +220,23 @@ export class AmdUnit {
     }
   }
 
-  #flushDeviceTlb(device: PciDevice, dfn: number, order: FlushOrder, pasid?: number): void {
+  /** Makes devices forget translations; false: some device did not answer, and may have forgotten nothing. */
+  #flushDeviceTlbs(
+    devices: readonly PciDevice[],
+    dfn: number,
+    order: FlushOrder,
+    pasids: readonly (number | undefined)[] = [undefined],
+  ): boolean {
+    if (devices.length === 0) return true;
+    const { tail } = this.#log;
+    for (const device of devices) {
+      for (const pasid of pasids) this.#flushDeviceTlb(device, dfn, order, pasid);
+    }
+    this.#ring.complete();
+    return !this.#log.timedOutSince(tail);
+  }
+
+  #flushDeviceTlb(device: PciDevice, dfn: number, order: FlushOrder, pasid: number | undefined): void {
     const maxPending = device.atsQueueDepth ?? 1;
     const queue = functionIds(device)[0];
     for (const requester of functionIds(device)) {
@@ -229,4 +244,9 @@ export class AmdUnit {
       this.#ring.send(invalidateDeviceTlb(tlb, dfn, order, this.#compat));
     }
   }
+}
+
+/** The ring goes on after a time-out, and the wait behind it ends: the log alone tells. */
+function noAnswer(): UnitError {
+  return new UnitError("REFUSED", "a device's TLB does not answer");
 }
