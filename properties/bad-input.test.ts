@@ -108,8 +108,16 @@ everyConfiguration("what is not a multiple of the smallest page is refused", (t,
     mapRefused(t, example, "MISALIGNED", [start, 0n, larger + pageBytes, READ_WRITE, larger]);
   }
   table.map(start, 0n, pageBytes, READ_WRITE);
-  t.is(table.unmap(start + 1n, pageBytes), 0n, "an unmap that begins inside an entry");
-  t.is(table.unmap(start, 1n), pageBytes, "an unmap that ends inside an entry");
+  const { partialUnmap = "whole" } = example.configuration;
+  if (partialUnmap === "whole") {
+    t.is(table.unmap(start + 1n, pageBytes), 0n, "an unmap that begins inside an entry");
+    t.is(table.unmap(start, 1n), pageBytes, "an unmap that ends inside an entry");
+  } else {
+    const code = partialUnmap === "cut" ? "MISALIGNED" : "PARTIAL_ENTRY";
+    t.throws(() => table.unmap(start + 1n, pageBytes), { code });
+    t.throws(() => table.unmap(start, 1n), { code });
+    t.is(table.unmap(start, pageBytes), pageBytes);
+  }
 });
 
 everyConfiguration("a range outside of the input addresses is refused, at either end", (t, example) => {

@@ -141,10 +141,10 @@ for (const configuration of configurations) {
 
   test(`${name}: programs change much, collide, straddle, and stay bounded`, (t) => {
     const s = statisticsOf(configuration);
-    t.is(s.kinds.size, 10, "every kind of operation comes");
+    t.is(s.kinds.size, 13, "every kind of operation comes");
     t.true((s.maps + s.unmaps) / s.operations >= 0.6, "most operations change what is mapped");
     const tableItems = 2 ** shapeOf(configuration).tableBitsLg2;
-    t.true(s.mostLeaves <= Math.max(4096, tableItems), `leaves in one operation: ${s.mostLeaves}`);
+    t.true(s.mostLeaves <= Math.max(4096, 1.125 * tableItems), `leaves in one operation: ${s.mostLeaves}`);
     t.true(s.mostNewTables <= 100, `tables made by one operation: ${s.mostNewTables}`);
     t.true(s.mostRuns <= 250, `runs: ${s.mostRuns}`);
     t.true(s.collisions / s.maps >= 0.1, `collisions: ${s.collisions} of ${s.maps}`);
@@ -158,7 +158,8 @@ for (const configuration of configurations) {
     t.true(s.crossing / s.maps >= 0.03, `maps across 2 MiB: ${s.crossing}`);
     if (!hasRoomForLargePages(configuration)) return;
     t.true(s.superpages / s.maps >= 0.1, `maps that use a large page: ${s.superpages}`);
-    t.true(s.removedMore / s.unmaps >= 0.01, `unmaps that take more than asked: ${s.removedMore}`);
+    if ((configuration.partialUnmap ?? "whole") !== "whole") return;
+    t.true(s.removedMore / s.unmaps >= 0.005, `unmaps that take more than asked: ${s.removedMore}`);
   });
 }
 

@@ -53,6 +53,9 @@ test("every kind of operation survives its JSON form at the ends of 64 bits", (t
     { op: "setDirty", iova: 0x1000n },
     { op: "deviceWrite", iova: 0x1fffn },
     { op: "entries", iova: 0n, length: last },
+    { op: "cut", iova: last },
+    { op: "resize", iova: last, length: 1n, largestLg2: 63 },
+    { op: "trim", iova: 0n, length: last },
     { op: "failNextAllocation", nth: 7 },
   ];
   for (const operation of operations) {
@@ -153,6 +156,12 @@ const described: readonly (readonly [operation: Operation, line: string])[] = [
     { op: "readAndClearDirty", iova: 0n, length: 0x1000n, clear: false },
     "readAndClearDirty 0x0000_0000_0000 4 KiB without clearing",
   ],
+  [{ op: "cut", iova: 0x3000n }, "cut 0x0000_0000_3000"],
+  [
+    { op: "resize", iova: 0n, length: 0x1000n, largestLg2: 21 },
+    "resize 0x0000_0000_0000 4 KiB to at most 2 MiB",
+  ],
+  [{ op: "trim", iova: 0n, length: 0x4000_0000n }, "trim 0x0000_0000_0000 1 GiB"],
   [{ op: "failNextAllocation", nth: 3 }, "failNextAllocation 3"],
 ];
 

@@ -9,6 +9,7 @@ import {
   type GeneratorState,
   lastOf,
   type MappedRun,
+  runIndexAt,
   type Space,
 } from "./space.js";
 import { powersOfTwo, times } from "./words.js";
@@ -20,7 +21,8 @@ const itemsSeldom = 9000;
 /** An address inside of a leaf, where a smaller page can begin; now and then anywhere. */
 export function drawCut(draws: Draws, state: GeneratorState, space: Space, isBad: boolean): bigint {
   const large = state.runs.filter(({ sizeLg2 }) => sizeLg2 > space.sizesLg2[0]);
-  if (large.length === 0 || draws.below(16) === 0) return probedAddress(draws, state, space);
+  if (large.length === 0 || draws.below(16) === 0)
+    return affordable(state, space, probedAddress(draws, state, space));
   const run = large[draws.below(large.length)];
   const start = run.iova + times(leafIndex(draws, run), run.sizeLg2);
   const limit = draws.below(32) === 0 ? itemsSeldom : itemsAtMost;
@@ -34,6 +36,13 @@ export function drawCut(draws: Draws, state: GeneratorState, space: Space, isBad
   const part = drawPart(draws, Math.min(parts, 30));
   const offset = times(part, partsLg2[index] + parts - Math.min(parts, 30));
   return start + offset + (isBad ? powersOfTwo[space.sizesLg2[0] - 1] : 0n);
+}
+
+/** The address, or the begin of the run that holds it where a cut would make too many pages. */
+function affordable({ runs }: GeneratorState, space: Space, iova: bigint): bigint {
+  const run = runs[runIndexAt(runs, iova)];
+  if (run === undefined || run.iova > iova) return iova;
+  return itemsOfCut(space, run.sizeLg2, space.sizesLg2[0]) > itemsSeldom ? run.iova : iova;
 }
 
 /** The second part, the last, the one in the middle, or any. */
