@@ -104,54 +104,62 @@ everyConfiguration("each page size maps, exists once, translates and unmaps to n
   }
 });
 
-everyConfiguration("a larger page replaces the tables that small pages left behind", (t, example) => {
-  const { configuration, sizesLg2, pageBytes, table, memory } = example;
-  const lowest = levelOfSize(configuration, sizesLg2[0]);
-  for (const lg2 of sizesLg2.filter((size) => example.fits(size))) {
-    const level = levelOfSize(configuration, lg2);
-    if (level === lowest) continue;
-    const size = 1n << BigInt(lg2);
-    const iova = example.inputsFor(lg2)[1] ?? 0n;
-    const other = iova + size - pageBytes;
-    example.map(iova, 0n, pageBytes, 3, pageBytes);
-    example.map(other, 0n, pageBytes, 3, pageBytes);
-    t.throws(() => example.map(iova, 0n, size, 3, size), { code: "ADDRESS_IN_USE" });
-    t.is(table.unmap(other, pageBytes), pageBytes);
-    t.throws(() => example.map(iova, 0n, size, 3, size), { code: "ADDRESS_IN_USE" });
-    t.is(table.unmap(iova, pageBytes), pageBytes);
-    // Neither unmap covered a table, so all of them are still there, and empty.
-    const left = memory.liveFrames;
-    const { journal } = example.subject;
-    journal.begin();
-    example.map(iova, 0n, size, 3, size);
-    t.deepEqual(example.sizesOfEntries(), [[iova, lg2]]);
-    // Each of the two small pages had a way of its own below the large one, of which a single item has the first table.
-    const isSingleItem = lg2 === example.itemLg2(level);
-    t.is(left - memory.liveFrames, 2 * (level - lowest) - (isSingleItem ? 1 : 0), `2^${lg2}`);
-    t.is(memory.quarantinedFrames, 0, "what was replaced was invalidated before the call returned");
-    t.true(journal.invalidations.length > 0);
-    t.is(example.translate(t, iova + size - 1n), size - 1n);
-    t.is(table.unmap(iova, size), size);
-  }
-});
+everyConfiguration(
+  "a larger page replaces the tables that small pages left behind",
+  (t, example) => {
+    const { configuration, sizesLg2, pageBytes, table, memory } = example;
+    const lowest = levelOfSize(configuration, sizesLg2[0]);
+    for (const lg2 of sizesLg2.filter((size) => example.fits(size))) {
+      const level = levelOfSize(configuration, lg2);
+      if (level === lowest) continue;
+      const size = 1n << BigInt(lg2);
+      const iova = example.inputsFor(lg2)[1] ?? 0n;
+      const other = iova + size - pageBytes;
+      example.map(iova, 0n, pageBytes, 3, pageBytes);
+      example.map(other, 0n, pageBytes, 3, pageBytes);
+      t.throws(() => example.map(iova, 0n, size, 3, size), { code: "ADDRESS_IN_USE" });
+      t.is(table.unmap(other, pageBytes), pageBytes);
+      t.throws(() => example.map(iova, 0n, size, 3, size), { code: "ADDRESS_IN_USE" });
+      t.is(table.unmap(iova, pageBytes), pageBytes);
+      // Neither unmap covered a table, so all of them are still there, and empty.
+      const left = memory.liveFrames;
+      const { journal } = example.subject;
+      journal.begin();
+      example.map(iova, 0n, size, 3, size);
+      t.deepEqual(example.sizesOfEntries(), [[iova, lg2]]);
+      // Each of the two small pages had a way of its own below the large one, of which a single item has the first table.
+      const isSingleItem = lg2 === example.itemLg2(level);
+      t.is(left - memory.liveFrames, 2 * (level - lowest) - (isSingleItem ? 1 : 0), `2^${lg2}`);
+      t.is(memory.quarantinedFrames, 0, "what was replaced was invalidated before the call returned");
+      t.true(journal.invalidations.length > 0);
+      t.is(example.translate(t, iova + size - 1n), size - 1n);
+      t.is(table.unmap(iova, size), size);
+    }
+  },
+  ({ freeing }) => freeing !== "empty",
+);
 
-everyConfiguration("unmapping the start of a large page removes it whole, and nothing more", (t, example) => {
-  const { sizesLg2, pageBytes, table, start } = example;
-  for (const lg2 of sizesLg2.slice(1)) {
-    const size = 1n << BigInt(lg2);
-    const neighbour = start + size;
-    if (2n * size > example.span) continue;
-    example.map(start, 0n, size, 3, size);
-    example.map(neighbour, 0n, size, 3, size);
-    t.is(table.unmap(start + pageBytes, pageBytes), 0n, "inside the page nothing begins");
-    t.is(table.unmap(start, pageBytes), size);
-    t.deepEqual(example.sizesOfEntries(), [[neighbour, lg2]]);
-    t.is(example.translate(t, neighbour - 1n), undefined);
-    t.is(example.translate(t, neighbour), 0n);
-    t.is(table.unmap(neighbour, pageBytes), size);
-    t.deepEqual(example.sizesOfEntries(), []);
-  }
-});
+everyConfiguration(
+  "unmapping the start of a large page removes it whole, and nothing more",
+  (t, example) => {
+    const { sizesLg2, pageBytes, table, start } = example;
+    for (const lg2 of sizesLg2.slice(1)) {
+      const size = 1n << BigInt(lg2);
+      const neighbour = start + size;
+      if (2n * size > example.span) continue;
+      example.map(start, 0n, size, 3, size);
+      example.map(neighbour, 0n, size, 3, size);
+      t.is(table.unmap(start + pageBytes, pageBytes), 0n, "inside the page nothing begins");
+      t.is(table.unmap(start, pageBytes), size);
+      t.deepEqual(example.sizesOfEntries(), [[neighbour, lg2]]);
+      t.is(example.translate(t, neighbour - 1n), undefined);
+      t.is(example.translate(t, neighbour), 0n);
+      t.is(table.unmap(neighbour, pageBytes), size);
+      t.deepEqual(example.sizesOfEntries(), []);
+    }
+  },
+  ({ partialUnmap }) => partialUnmap === undefined,
+);
 
 everyConfiguration("random maps collide exactly where something is mapped", (t, example) => {
   const { configuration, table } = example;
