@@ -1,6 +1,7 @@
 /** `npm run nightly`: everything that a night is for (see docs/nightly.md). */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command, InvalidArgumentError, Option } from "commander";
@@ -8,6 +9,7 @@ import { isCampaign, pruneCampaigns, reportFile } from "../fuzz/cli/campaign-dir
 import { seedFrom } from "../fuzz/cli/seeds.js";
 import { hours, seconds, workers } from "../fuzz/cli/usage.js";
 import { targets } from "../fuzz/coverage/targets.js";
+import { systemNames } from "../fuzz/system/names.js";
 import { type Night, runNight, type Stage } from "./night.js";
 
 const dist = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -15,6 +17,10 @@ const genpt = join(dist, "esm", "fuzz", "cli", "genpt.js");
 const HOURS = 8;
 /** Of the nights the newest are kept. */
 const NIGHTS = 30;
+/** What an operator mutant takes of a core, most of them less and survivors more. */
+const SECONDS_OF_A_MUTANT = 5;
+/** There are some thousands; a sample says enough. */
+const MUTANTS_AT_MOST = 600;
 
 /**
  * What a night does, in order. Another stage is another element: a name, its share of the time, and the command. What
@@ -23,7 +29,9 @@ const NIGHTS = 30;
 const STAGES: readonly Stage[] = [
   // It replays what is known before anything else.
   { name: "campaign", share: 3, command: campaign },
+  { name: "systems", share: 2, command: systems },
   { name: "coverage", share: 1, command: coverage },
+  { name: "mutants", share: 1, command: mutants },
   { name: "report", share: 0, command: report },
 ];
 
@@ -31,6 +39,21 @@ const STAGES: readonly Stage[] = [
 function campaign({ seed, directory, findings, workers }: Night, share: number): readonly string[] {
   const place = isCampaign(directory) ? ["--resume", directory] : ["--seed", seed, "--campaign", directory];
   return [genpt, "fuzz", ...place, "--seconds", share.toFixed(3), "--workers", workers, "--out", findings];
+}
+
+/** Whole machines of both vendors, in turn. */
+function systems({ seed, findings, workers }: Night, share: number): readonly string[] {
+  const request = ["--seconds", share.toFixed(3), "--seed", seed, "--workers", workers, "--out", findings];
+  return [genpt, "fuzz", "--system", ...systemNames, ...request];
+}
+
+/** A sample of small changes to the source, other ones every night, as many as the share has time for. */
+function mutants({ seed, workers }: Night, share: number): readonly string[] {
+  const threads = workers === "all" ? availableParallelism() : Number(workers);
+  const fitting = Math.floor((share * threads) / SECONDS_OF_A_MUTANT);
+  const count = Math.min(Math.max(fitting, 1), MUTANTS_AT_MOST);
+  const request = ["--operators", String(count), "--seed", seed, "--workers", String(threads)];
+  return [join(dist, "build", "mutants.js"), ...request];
 }
 
 /** One target a night, as the seed has it. */
@@ -76,7 +99,8 @@ function stageNamed(text: string, others: readonly string[] = []): readonly stri
 
 const program = new Command("npm run nightly --")
   .description(
-    "Replay what is known, run a campaign, fuzz one format guided by coverage, and write the report.",
+    "Replay what is known, run a campaign, run whole machines with IOMMUs, fuzz one target guided by coverage, " +
+      "judge the judges by mistakes put in on purpose, and write the report.",
   )
   .addOption(
     new Option("--hours <hours>", `how long; default: ${HOURS}`).argParser(hours).conflicts("seconds"),

@@ -19,6 +19,16 @@ function stage(name: string, share: number, script: string): Stage {
   return { name, share, command: () => ["--eval", script] };
 }
 
+/** A night of these stages alone, for a moment. */
+function runStages(...stages: readonly string[]) {
+  return new Promise<{ readonly exit: number; readonly text: string }>((resolve) => {
+    const args = [nightly, "--seconds", "0.3", "--workers", "1", "--stages", ...stages];
+    const ended = (error: ExecFileException | null, stdout: string, stderr: string) =>
+      resolve({ exit: typeof error?.code === "number" ? error.code : 0, text: stdout + stderr });
+    execFile(process.execPath, args, { cwd: temporary, env: { ...process.env, NO_COLOR: "1" } }, ended);
+  });
+}
+
 test("every stage runs, in order, and the worst status is the night's", async (t) => {
   const ends: StageEnd[] = [];
   const shares: number[] = [];
@@ -64,14 +74,7 @@ test("a stage that hangs is asked to end, then made to", async (t) => {
 });
 
 test("one command is a night: a campaign by the day's seed, and a report; the next one of the day goes on", async (t) => {
-  const run = () =>
-    new Promise<{ readonly exit: number; readonly text: string }>((resolve) => {
-      const stages = ["--stages", "campaign", "report"];
-      const args = [nightly, "--seconds", "0.3", "--workers", "1", ...stages];
-      const ended = (error: ExecFileException | null, stdout: string, stderr: string) =>
-        resolve({ exit: typeof error?.code === "number" ? error.code : 0, text: stdout + stderr });
-      execFile(process.execPath, args, { cwd: temporary, env: { ...process.env, NO_COLOR: "1" } }, ended);
-    });
+  const run = () => runStages("campaign", "report");
   const first = await run();
   t.is(first.exit, 0, first.text);
   const [, report = "", seed = ""] =
@@ -82,6 +85,14 @@ test("one command is a night: a campaign by the day's seed, and a report; the ne
   const second = await run();
   t.is(second.exit, 0, second.text);
   t.true(units(second.text) > units(first.text), `${units(first.text)}, then ${units(second.text)}`);
+});
+
+test("machines of both vendors have their stage", async (t) => {
+  const { exit, text } = await runStages("systems");
+  t.is(exit, 0, text);
+  t.regex(text, /seed \d{4}-\d\d-\d\d, systems amd and intel, 1 threads\n/);
+  t.regex(text, / [1-9]\d* operations .* 0 failing units\n/);
+  t.regex(text, /stage systems: exit 0 after /);
 });
 
 test("the ready-made schedules run that command", (t) => {
