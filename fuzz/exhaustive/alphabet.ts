@@ -17,7 +17,7 @@ export interface Letter {
 }
 
 /** More would only make every run longer: depth n costs the nth power. */
-export const LETTERS_AT_MOST = 40;
+export const LETTERS_AT_MOST = 42;
 
 const READ_WRITE = Prot.read | Prot.write;
 const LAST_ADDRESS = 2n ** 64n - 1n;
@@ -103,10 +103,8 @@ function addDirty(to: Letters, isTracked: boolean, pageCount: number): void {
 /** The same translations in entries of other sizes. */
 function addLayout(to: Letters, pages: number, pageLg2: number): void {
   to.cut(1, "a small page off the start of whatever lies there");
-  to.cut(6, "inside the second item of level 1, or in the middle of a larger entry");
   to.resize(0, pages, pageLg2, "everything in the smallest pages");
   to.resize(0, pages, 63, "everything in the largest pages");
-  to.resize(1, 6, pageLg2 + 2, "up to level 1, from inside an entry to inside another");
   to.trim(0, pages, "every empty table");
 }
 
