@@ -27,7 +27,7 @@ function rowsBelow(heading: string): readonly Row[] {
 
 /** Where the names at the end of the document lead, from the repository's root. */
 const files = new Map(
-  [...text.matchAll(/^\[([a-z-]+)\]: (\S+)$/gm)].map(([, name, path]) => [name, fromRoot(path)]),
+  [...text.matchAll(/^\[([a-z0-9-]+)\]: (\S+)$/gm)].map(([, name, path]) => [name, fromRoot(path)]),
 );
 
 function fromRoot(path: string): string {
@@ -41,7 +41,7 @@ interface Named {
 
 /** What a cell links by a name: titles of tests. */
 function testsIn(cell: string): readonly Named[] {
-  return [...cell.matchAll(/\[([^\][]+)\]\[([a-z-]+)\]/g)].map(([, title, name]) => ({ title, name }));
+  return [...cell.matchAll(/\[([^\][]+)\]\[([a-z0-9-]+)\]/g)].map(([, title, name]) => ({ title, name }));
 }
 
 /** A title without what is filled in: vendors and names before it, and the seed behind it. */

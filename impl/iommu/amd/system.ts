@@ -24,6 +24,7 @@ const PAGE_LG2 = 12;
 const LEVELS_MIN = 3;
 /** 4 KiB, 2 MiB and 1 GiB. */
 const PAGE_SIZES = 0x4020_1000n;
+const PAGE_512G = 1n << 39n;
 
 export interface AmdSystemOptions extends SystemOptions {
   /** Enabled units. Every unit hears of every flush. */
@@ -32,6 +33,11 @@ export interface AmdSystemOptions extends SystemOptions {
   readonly unitOf?: ((id: DeviceId) => AmdUnit | undefined) | undefined;
   /** Bits of the widest physical address, unity ranges included; page tables get enough levels. Default 48. */
   readonly addressBits?: number | undefined;
+  /**
+   * Pages of 512 GiB too, where the tables have four levels or more. An erratum makes hardware mistranslate them, and a
+   * single one may replace 2^18 tables in one step, which nothing preempts. Default false.
+   */
+  readonly pagesOf512G?: boolean | undefined;
   /** The units remember that something is not mapped (NpCache of the capability header). Default false. */
   readonly cachesNotPresent?: boolean | undefined;
   /** The page tables' class. Default: the plain stamp. */
@@ -52,8 +58,9 @@ export class AmdSystem extends DeviceSystem<AmdPaging> {
     const { units, addressBits = 48 } = options;
     this.#options = options;
     this.#units = units;
-    this.pageSizes = options.superpages === false ? 0x1000n : PAGE_SIZES;
     this.levels = Math.max(LEVELS_MIN, Math.ceil((addressBits - PAGE_LG2) / LEVEL_BITS));
+    const largest = options.pagesOf512G === true && this.levels > LEVELS_MIN ? PAGE_512G : 0n;
+    this.pageSizes = options.superpages === false ? 0x1000n : PAGE_SIZES | largest;
     const most = Math.min(...units.map(({ features }) => features.hostLevels));
     if (units.length === 0 || this.levels > most) {
       throw new PageTableError("INVALID_OPTION", `units with ${this.levels} levels`);
