@@ -66,7 +66,7 @@ export const layoutMutants: readonly Mutant[] = [
     title: "the parts of a broken entry are made before the hardware forgets it",
     source: "ARM SMMU: break-before-make without the invalidation between",
     configurations: broken,
-    invariants: ["I12"],
+    invariants: ["I12", "I11"],
     patches: [{ file: fragment, find: "into.sync();", replace: "" }],
   },
   {
