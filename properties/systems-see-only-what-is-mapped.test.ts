@@ -38,8 +38,9 @@ for (const system of systemNames) {
         return domain;
       };
     });
-    t.is(finding?.invariant, "39");
-    t.true((finding?.program.length ?? 99) <= 6, String(finding?.program.length));
+    // Where stores wait in a buffer, the tables themselves are behind.
+    t.true(["18", "39"].includes(finding?.invariant ?? ""), finding?.sentence);
+    t.true((finding?.program.length ?? 99) <= 6, JSON.stringify(finding?.program));
   });
 
   test(`${system}: tables that are freed before the flush are found`, (t) => {
@@ -47,7 +48,7 @@ for (const system of systemNames) {
       queues.add = (head) => memory.releaseList(head);
     });
     t.is(finding?.invariant, "37");
-    t.true((finding?.program.length ?? 99) <= 6, String(finding?.program.length));
+    t.true((finding?.program.length ?? 99) <= 6, JSON.stringify(finding?.program));
   });
 
   test(`${system}: a page that is not unmapped is found`, (t) => {
@@ -56,11 +57,15 @@ for (const system of systemNames) {
       made.createDomain = (options) => {
         const domain = createDomain(options);
         const tryUnmap = domain.tryUnmap.bind(domain);
-        domain.tryUnmap = (dfn, pages, flush) => tryUnmap(dfn, Math.max(0, pages - 1), flush);
+        domain.tryUnmap = (dfn, pages, flush) => {
+          const status = tryUnmap(dfn, Math.max(0, pages - 1), flush);
+          domain.donePages = pages;
+          return status;
+        };
         return domain;
       };
     });
     t.is(finding?.invariant, "18");
-    t.true((finding?.program.length ?? 99) <= 6, String(finding?.program.length));
+    t.true((finding?.program.length ?? 99) <= 6, JSON.stringify(finding?.program));
   });
 }

@@ -1,7 +1,7 @@
 /** Machines of either vendor: the production drivers on one side, the model of the hardware on the other. */
 import { AmdSystem } from "../../impl/iommu/amd/system.js";
 import { AmdUnit } from "../../impl/iommu/amd/unit.js";
-import type { DeviceSystem, Quarantine, UnitReport } from "../../impl/iommu/device-system.js";
+import type { DeviceSystem, UnitReport } from "../../impl/iommu/device-system.js";
 import { CpuFreeQueues } from "../../impl/iommu/free-queues.js";
 import { ScalableUnit } from "../../impl/iommu/intel/scalable-unit.js";
 import { IntelSystem } from "../../impl/iommu/intel/system.js";
@@ -14,36 +14,12 @@ import { ReplacingTable as IntelTable } from "../../impl/stamps/vtd-second-stage
 import {
   AmdIommuDevice,
   type IommuHardware,
+  NonCoherentMemory,
   type PhysicalMemory,
   VtdUnitDevice,
 } from "../../models/iommu/index.js";
-import { DEFAULT_CAPABILITY } from "../../models/iommu/intel/registers.js";
-import type { Random } from "../../models/random.js";
-import type { SystemName } from "./names.js";
-
-/** What a machine is like, as a seed decides it. */
-export interface MachineShape {
-  readonly system: SystemName;
-  readonly quarantine: Quarantine;
-  readonly superpages: boolean;
-  /** The hardware remembers where it found nothing. */
-  readonly cachesNotPresent: boolean;
-  /** VT-d in scalable mode. */
-  readonly scalable: boolean;
-  /** The hardware takes a command only when the driver looks. */
-  readonly waits: boolean;
-}
-
-export function drawShape(system: SystemName, random: Random): MachineShape {
-  return {
-    system,
-    quarantine: random.below(3) === 0 ? "scratch-page" : "basic",
-    superpages: random.below(6) !== 0,
-    cachesNotPresent: random.below(3) === 0,
-    scalable: system === "intel" && random.below(2) === 0,
-    waits: random.below(2) === 0,
-  };
-}
+import { DEFAULT_CAPABILITY, DEFAULT_EXTENDED_CAPABILITY } from "../../models/iommu/intel/registers.js";
+import type { MachineShape } from "./shape.js";
 
 export interface MachineParts {
   readonly memory: TableMemory;
@@ -56,8 +32,15 @@ export interface MachineParts {
 export type JudgedSystem = DeviceSystem<DomainPaging> & { readFaults(): readonly UnitReport[] };
 
 const BASE = 0x1_0000_0000n;
-/** CM of the VT-d capability register. */
+/** Bits of the VT-d capability registers: CM, RWBF, and C of the extended one. */
 const CACHING_MODE = 1n << 7n;
+const WRITE_BUFFER = 1n << 4n;
+const COHERENT = 1n << 0n;
+/** SAGAW and MGAW for tables of 3 levels and addresses of 39 bits. */
+const WIDTHS = (31n << 8n) | (63n << 16n);
+const WIDTHS_39 = (2n << 8n) | (38n << 16n);
+/** What a unit finds in a frame that was handed out and not written back yet. */
+const GARBAGE = -1;
 
 export function buildMachine(shape: MachineShape): MachineParts {
   const memory = new TableMemory({ base: BASE, capacityBytes: 1 << 22, poison: true });
@@ -66,7 +49,7 @@ export function buildMachine(shape: MachineShape): MachineParts {
 }
 
 function buildAmd(shape: MachineShape, memory: TableMemory, queues: CpuFreeQueues): MachineParts {
-  const { cachesNotPresent, waits, quarantine, superpages } = shape;
+  const { cachesNotPresent, waits, quarantine, superpages, addressBits } = shape;
   const hardware = new AmdIommuDevice(physical(memory), { cachesNotPresent, waits });
   const exchange128 = exchangeWithinThread;
   const unit = AmdUnit.create({
@@ -79,22 +62,60 @@ function buildAmd(shape: MachineShape, memory: TableMemory, queues: CpuFreeQueue
   if (unit === undefined) throw new Error("no memory for the unit");
   unit.enable();
   const common = { memory, freeQueue: queues, quarantine, superpages };
-  const system = new AmdSystem({ ...common, units: [unit], cachesNotPresent, Table: AmdTable });
+  const system = new AmdSystem({ ...common, units: [unit], cachesNotPresent, addressBits, Table: AmdTable });
   return { memory, hardware, queues, system };
 }
 
 function buildIntel(shape: MachineShape, memory: TableMemory, queues: CpuFreeQueues): MachineParts {
-  const { cachesNotPresent, waits, quarantine, superpages } = shape;
-  const capability = cachesNotPresent ? DEFAULT_CAPABILITY | CACHING_MODE : DEFAULT_CAPABILITY;
-  const hardware = new VtdUnitDevice(physical(memory), { capability, waits });
+  const { quarantine, superpages, registersOnly, tablesSeen, waits } = shape;
+  const tables = tablesSeen === "at-once" ? undefined : new NonCoherentMemory(physical(memory));
+  if (tables !== undefined) hearOfStores(memory, tables);
+  const hardware = new VtdUnitDevice(physical(memory), {
+    capability: capabilityOf(shape),
+    extendedCapability: DEFAULT_EXTENDED_CAPABILITY & ~(tablesSeen === "written-back" ? COHERENT : 0n),
+    waits,
+    lateCommands: waits,
+    tables,
+  });
+  const writeBack = (address: number, bytes: number) => tables?.cleaned(address, bytes);
   const exchange128 = exchangeWithinThread;
-  const options = { memory, registers: hardware, relax: relaxed(hardware), exchange128 };
+  const options = {
+    ...{ memory, registers: hardware, relax: relaxed(hardware), exchange128 },
+    ...(tablesSeen === "written-back" ? { writeBack } : {}),
+    withoutQueue: registersOnly,
+  };
   const unit = shape.scalable ? ScalableUnit.create(options) : IntelUnit.create(options);
   if (unit === undefined) throw new Error("no memory for the unit");
   unit.enable();
-  const common = { memory, freeQueue: queues, quarantine, superpages };
+  const incoherent =
+    tablesSeen === "written-back"
+      ? (address: bigint, bytes: number) => writeBack(Number(address), bytes)
+      : undefined;
+  const common = { memory, freeQueue: queues, quarantine, superpages, incoherent };
   const system = new IntelSystem({ ...common, units: [unit], Table: IntelTable });
   return { memory, hardware, queues, system };
+}
+
+function capabilityOf({ cachesNotPresent, addressBits, tablesSeen }: MachineShape): bigint {
+  const wide = addressBits === 39 ? (DEFAULT_CAPABILITY & ~WIDTHS) | WIDTHS_39 : DEFAULT_CAPABILITY;
+  const misses = cachesNotPresent ? CACHING_MODE : 0n;
+  return wide | misses | (tablesSeen === "buffer-flushed" ? WRITE_BUFFER : 0n);
+}
+
+/** Tells the memory that the unit sees what the CPU stores. */
+function hearOfStores(memory: TableMemory, tables: NonCoherentMemory): void {
+  const addressOf = (word: number) => Number(memory.addressOf(word));
+  memory.observer = {
+    stored: (word, old) => tables.stored(addressOf(word), old),
+    storedPair: (word, oldLow, oldHigh) => {
+      tables.stored(addressOf(word), oldLow);
+      tables.stored(addressOf(word) + 4, oldHigh);
+    },
+    allocated: (word, frameLg2) => tables.zeroed(addressOf(word), GARBAGE, 2 ** frameLg2),
+    quarantined: () => {},
+    released: () => {},
+    published: () => {},
+  };
 }
 
 /** Waiting lets the hardware take one command. */

@@ -1,14 +1,18 @@
 /** Draws programs for machines with IOMMUs: few domains, few devices, few places, so that operations meet. */
-import type { Random } from "../../models/random.js";
+import type { Draws } from "../../models/index.js";
+import { DEVICES, REQUESTERS } from "./devices.js";
 import type { SystemOperation } from "./operations.js";
+import { dfnLimit, type MachineShape } from "./shape.js";
+
+/** What draws: `below(n)` is a whole number from 0 to n − 1. */
+type Chance = Pick<Draws, "below">;
 
 export const DOMAINS = [1, 2, 3] as const;
-export const DEVICES = [0x100, 0x108, 0x210] as const;
 export const CPUS = [0, 1, 2] as const;
 
 const PAGES_2M = 512;
 const PAGES_1G = 512 * 512;
-/** Where pages of every size begin, and the last pages of 39 and of 48 bits. */
+/** Where pages of every size begin, and the last pages of 39, 48 and 57 bits. */
 const PLACES = [
   0,
   PAGES_2M,
@@ -17,17 +21,22 @@ const PLACES = [
   2 * PAGES_1G - PAGES_2M,
   2 ** 27 - PAGES_2M,
   2 ** 36 - PAGES_2M,
+  2 ** 45 - PAGES_2M,
 ];
 
 type Op = SystemOperation["op"];
 
 const WEIGHTS: readonly (readonly [Op, number])[] = [
-  ["map", 30],
-  ["unmap", 20],
+  ["map", 28],
+  ["unmap", 18],
+  ["legacyMap", 3],
+  ["legacyUnmap", 3],
+  ["beginBatch", 1],
+  ["endBatch", 2],
   ["flush", 16],
   ["dma", 16],
   ["idle", 6],
-  ["assign", 4],
+  ["assign", 6],
   ["quarantine", 2],
   ["failNextAllocation", 1],
   ["createDomain", 2],
@@ -41,28 +50,32 @@ const WEIGHTS: readonly (readonly [Op, number])[] = [
 ];
 const TOTAL = WEIGHTS.reduce((sum, [, weight]) => sum + weight, 0);
 
-export function drawOperation(random: Random): SystemOperation {
+export function drawOperation(random: Chance, shape: MachineShape): SystemOperation {
   const op = drawName(random);
   const domain = pick(random, DOMAINS);
   const device = pick(random, DEVICES);
   switch (op) {
     case "createDomain":
     case "destroyDomain":
+    case "beginBatch":
+    case "endBatch":
       return { op, domain };
     case "assign":
       return { op, device, domain };
     case "quarantine":
       return { op, device };
     case "map":
-      return { op, domain, ...drawMapping(random) };
-    case "unmap": {
-      const { dfn, pages } = drawMapping(random);
+    case "legacyMap":
+      return { op, domain, ...drawMapping(random, shape) };
+    case "unmap":
+    case "legacyUnmap": {
+      const { dfn, pages } = drawMapping(random, shape);
       return { op, domain, dfn, pages };
     }
     case "flush":
       return { op, domain, everything: random.below(3) === 0 };
     case "dma":
-      return { op, device, dfn: drawMapping(random).dfn, write: random.below(2) === 0 };
+      return drawDma(random, shape);
     case "failNextAllocation":
       return { op, nth: 1 + random.below(4) };
     case "idle":
@@ -74,7 +87,7 @@ export function drawOperation(random: Random): SystemOperation {
   }
 }
 
-function drawName(random: Random): Op {
+function drawName(random: Chance): Op {
   let left = random.below(TOTAL);
   for (const [op, weight] of WEIGHTS) {
     if (left < weight) return op;
@@ -83,20 +96,39 @@ function drawName(random: Random): Op {
   return "dma";
 }
 
-function drawMapping(random: Random) {
-  const place = pick(random, PLACES);
-  const size = random.below(12);
-  const pages =
-    size < 5 ? 1 + random.below(3) : size < 8 ? 512 : size < 11 ? 1 + random.below(1100) : PAGES_1G;
+function drawDma(random: Chance, shape: MachineShape): SystemOperation {
+  const ats = random.below(3) === 0;
+  const device = ats ? DEVICES[0] : pick(random, REQUESTERS);
+  return { op: "dma", device, dfn: drawMapping(random, shape).dfn, write: random.below(2) === 0, ats };
+}
+
+function drawMapping(random: Chance, shape: MachineShape) {
+  const limit = dfnLimit(shape);
+  const place = pick(
+    random,
+    PLACES.filter((one) => one < limit),
+  );
+  const pages = drawPages(random, shape);
   const inside = random.below(3) === 0 ? 0 : random.below(4) === 0 ? PAGES_2M - 1 : random.below(PAGES_2M);
   const dfn =
     pages === PAGES_1G ? Math.floor(place / PAGES_1G) * PAGES_1G : place + (pages === 512 ? 0 : inside);
   // Mostly in phase with the input address, so that pages grow together.
-  const mfn = random.below(4) === 0 ? 0x10_0000 + random.below(1 << 20) : (dfn % 2 ** 27) + 0x100_0000;
+  const isInPhase = pages === PAGES_1G || random.below(4) !== 0;
+  const mfn = isInPhase ? (dfn % 2 ** 27) + 0x100_0000 : 0x10_0000 + random.below(1 << 20);
   const access = random.below(4) === 0 ? 1 + random.below(2) : 3;
-  return { dfn, mfn, pages: Math.min(pages, 2 ** 36 - dfn), access };
+  return { dfn, mfn, pages: Math.min(pages, limit - dfn), access };
 }
 
-function pick<Value>(random: Random, values: readonly Value[]): Value {
+/** Few that begin at different places, one large page, some two of them, or very many. */
+function drawPages(random: Chance, { superpages, preempts }: MachineShape): number {
+  const size = random.below(12);
+  if (size < 5) return 1 + random.below(3);
+  if (size < 8) return PAGES_2M;
+  if (preempts && size === 8) return 4096 + random.below(PAGES_2M);
+  // With small pages alone it would be most of what a program does.
+  return size < 11 || !superpages ? 1 + random.below(1100) : PAGES_1G;
+}
+
+function pick<Value>(random: Chance, values: readonly Value[]): Value {
   return values[random.below(values.length)];
 }

@@ -6,19 +6,21 @@ export type SystemOperation =
   | { readonly op: "destroyDomain"; readonly domain: number }
   | { readonly op: "assign"; readonly device: number; readonly domain: number }
   | { readonly op: "quarantine"; readonly device: number }
-  | {
-      readonly op: "map";
-      readonly domain: number;
-      readonly dfn: number;
-      readonly mfn: number;
-      readonly pages: number;
-      readonly access: number;
-    }
-  | { readonly op: "unmap"; readonly domain: number; readonly dfn: number; readonly pages: number }
+  | MapOperation
+  | UnmapOperation
+  /** Until the batch ends, legacy calls flush nothing. */
+  | { readonly op: "beginBatch"; readonly domain: number }
+  | { readonly op: "endBatch"; readonly domain: number }
   /** Flushes what the domain's maps and unmaps owe: each range, or everything at once. */
   | { readonly op: "flush"; readonly domain: number; readonly everything: boolean }
-  /** A device reads or writes some bytes of a page. */
-  | { readonly op: "dma"; readonly device: number; readonly dfn: number; readonly write: boolean }
+  /** A device reads or writes some bytes of a page, perhaps with a translation that it keeps (ATS). */
+  | {
+      readonly op: "dma";
+      readonly device: number;
+      readonly dfn: number;
+      readonly write: boolean;
+      readonly ats: boolean;
+    }
   /** The nth allocation of a table from now on fails. */
   | { readonly op: "failNextAllocation"; readonly nth: number }
   /** The CPU that runs is idle, and frees at most so many tables. */
@@ -30,6 +32,23 @@ export type SystemOperation =
   | { readonly op: "cpuStays"; readonly cpu: number }
   | { readonly op: "cpuDead"; readonly cpu: number }
   | { readonly op: "readFaults" };
+
+/** A legacy call owns its flush. */
+export interface MapOperation {
+  readonly op: "map" | "legacyMap";
+  readonly domain: number;
+  readonly dfn: number;
+  readonly mfn: number;
+  readonly pages: number;
+  readonly access: number;
+}
+
+export interface UnmapOperation {
+  readonly op: "unmap" | "legacyUnmap";
+  readonly domain: number;
+  readonly dfn: number;
+  readonly pages: number;
+}
 
 /** One line, for reports. */
 export function describeSystemOperation(operation: SystemOperation): string {

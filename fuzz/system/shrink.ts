@@ -26,7 +26,8 @@ export function shrinkProgram(
     for (let chunk = Math.ceil(best.length / 2); chunk >= 1; chunk = chunk === 1 ? 0 : Math.ceil(chunk / 2)) {
       dropChunks(chunk);
     }
-    for (let at = 0; at < best.length; at++) {
+    // From the last to the first: what one refers to may have to go before it.
+    for (let at = best.length - 1; at >= 0; at--) {
       for (const simpler of simplerOnes(best[at]))
         tries([...best.slice(0, at), simpler, ...best.slice(at + 1)]);
     }
@@ -42,7 +43,8 @@ export function shrinkProgram(
 
 function simplerOnes(operation: SystemOperation): readonly SystemOperation[] {
   switch (operation.op) {
-    case "map": {
+    case "map":
+    case "legacyMap": {
       const { dfn, pages } = operation;
       return [
         { ...operation, pages: 1 },
@@ -50,11 +52,13 @@ function simplerOnes(operation: SystemOperation): readonly SystemOperation[] {
         { ...operation, pages: Math.ceil(pages / 2) },
         { ...operation, dfn: 0 },
         { ...operation, dfn: dfn % 512 },
+        { ...operation, dfn: 0, pages: pages + (dfn % 512) },
         { ...operation, access: 3 },
         { ...operation, mfn: dfn + 0x100_0000 },
       ].filter((simpler) => isSimpler(simpler, operation));
     }
-    case "unmap": {
+    case "unmap":
+    case "legacyUnmap": {
       const { dfn, pages } = operation;
       return [
         { ...operation, pages: 1 },
@@ -63,6 +67,10 @@ function simplerOnes(operation: SystemOperation): readonly SystemOperation[] {
         { ...operation, dfn: dfn % 512 },
       ].filter((simpler) => isSimpler(simpler, operation));
     }
+    case "assign":
+      return operation.domain > 1 ? [{ ...operation, domain: 1 }] : [];
+    case "dma":
+      return operation.ats ? [{ ...operation, ats: false }] : [];
     default:
       return [];
   }
@@ -74,9 +82,9 @@ function isSimpler<Operation extends SystemOperation>(simpler: Operation, than: 
 }
 
 function weight(operation: SystemOperation): number {
-  if (operation.op !== "map" && operation.op !== "unmap") return 0;
+  if (!("pages" in operation)) return 0;
   const place = operation.dfn + operation.pages * 4;
-  if (operation.op === "unmap") return place;
+  if (!("mfn" in operation)) return place;
   const phase = operation.mfn === operation.dfn + 0x100_0000 ? 0 : 0.5;
   return place + phase + (operation.access === 3 ? 0 : 0.25);
 }

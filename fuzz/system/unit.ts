@@ -1,10 +1,12 @@
 /** One unit of a system's campaign: a machine, and a program of its own; a failure is shrunk to a few operations. */
 import { Random } from "../../models/random.js";
-import { drawShape, type MachineParts, type MachineShape } from "./build.js";
+import type { MachineParts } from "./build.js";
+import { SystemDifference } from "./difference.js";
 import { drawOperation } from "./generate.js";
-import { Machine, SystemDifference } from "./machine.js";
+import { Machine } from "./machine.js";
 import type { SystemName } from "./names.js";
 import type { SystemOperation } from "./operations.js";
+import { drawShape, type MachineShape } from "./shape.js";
 import { shrinkProgram } from "./shrink.js";
 
 /** Operations of a unit, where nobody says how many. */
@@ -52,7 +54,7 @@ export function runSystemUnit(unit: SystemUnit, options: RunOptions = {}): Syste
     { op: "createDomain", domain: 1 },
     { op: "createDomain", domain: 2 },
   ];
-  while (program.length < unit.operations) program.push(drawOperation(random));
+  while (program.length < unit.operations) program.push(drawOperation(random, shape));
   const failure = failureOf(shape, seed, program, options);
   if (failure === undefined) return { operations: program.length, finding: undefined };
   const failed = program.slice(0, failure.done);

@@ -1,0 +1,172 @@
+/** DMA as the judge: between any two operations, and between any two stores of one. */
+import type { TableMemory } from "../../impl/memory/table-memory.js";
+import type { IommuHardware } from "../../models/iommu/index.js";
+import type { Random } from "../../models/random.js";
+import type { FrameMap } from "../../reference/frame-map.js";
+import type { Accounts, DomainAccount } from "./account.js";
+import { DEVICES, REQUESTERS, unityOf } from "./devices.js";
+import { factName, fail, NOTHING, nameOf, pageName, SystemDifference } from "./difference.js";
+import { dfnLimit, type MachineShape } from "./shape.js";
+
+const PAGE_BYTES = 4096n;
+/** Requests to this window are interrupts, and not translated. */
+const WINDOW_FIRST = 0xfee00;
+const WINDOW_LAST = 0xfeeff;
+/** DMA after each operation, and while one is under way. */
+const PROBES = 4;
+const PROBES_BETWEEN_STORES = 24;
+
+interface Watched {
+  readonly device: number;
+  readonly dfn: number;
+  readonly allowed: readonly string[];
+}
+
+export class Probes {
+  /** What was seen in the midst of an operation. */
+  seen: SystemDifference | undefined;
+  readonly #shape: MachineShape;
+  readonly #hardware: IommuHardware;
+  readonly #accounts: Accounts;
+  #random: Random;
+  #watch: Watched[] = [];
+  #watchLeft = 0;
+  /** Tables that left their tree and wait for a flush. */
+  readonly #queued = new Set<number>();
+
+  constructor(shape: MachineShape, hardware: IommuHardware, accounts: Accounts, random: Random) {
+    this.#shape = shape;
+    this.#hardware = hardware;
+    this.#accounts = accounts;
+    this.#random = random;
+  }
+
+  /** @param random of the operation in hand alone, so that a program without some operation is judged as with it */
+  begin(random: Random): void {
+    this.#random = random;
+    this.#watch = [];
+    this.#watchLeft = PROBES_BETWEEN_STORES;
+  }
+
+  /** The operation is over. Throws what was seen meanwhile. */
+  end(): void {
+    this.#watch = [];
+    if (this.seen !== undefined) throw this.seen;
+  }
+
+  /** Hears of stores and of tables, for as long as the memory lives; whoever heard of them before still does. */
+  listen(memory: TableMemory): void {
+    const before = memory.observer;
+    memory.observer = {
+      stored: (word, old, now) => {
+        before?.stored(word, old, now);
+        this.#betweenStores();
+      },
+      storedPair: (word, oldLow, oldHigh, low, high) => {
+        before?.storedPair(word, oldLow, oldHigh, low, high);
+        this.#betweenStores();
+      },
+      allocated: (word, frameLg2) => before?.allocated(word, frameLg2),
+      quarantined: (word) => this.#queued.add(word),
+      released: (word) => this.#released(word, Number(memory.addressOf(word))),
+      published: () => {},
+    };
+  }
+
+  #released(word: number, address: number): void {
+    if (!this.#queued.delete(word) || this.seen !== undefined || !this.#hardware.usesFrame(address)) return;
+    this.seen = new SystemDifference(
+      "37",
+      `the table at 0x${address.toString(16)} is freed, and still cached`,
+    );
+  }
+
+  /** What devices may find while a call is under way, at the ends of its range and beside them. */
+  watchRange(account: DomainAccount, dfn: number, pages: number, maps: readonly FrameMap[]): void {
+    this.#watch = [];
+    for (const device of this.#accounts.devicesOf(account.domain.id)) {
+      for (const page of [dfn - 1, dfn, dfn + pages - 1, dfn + pages, dfn + (pages >> 1)]) {
+        if (!this.#isPage(page)) continue;
+        const allowed = maps.map((frames) => factName(frames.at(page), false));
+        // A refusal takes back what the call had replaced.
+        if (page >= dfn && page < dfn + pages) allowed.push(NOTHING);
+        this.#watch.push({ device, dfn: page, allowed });
+      }
+    }
+  }
+
+  /** A device that moves never loses its unity range on the way. */
+  watchUnity(device: number, mayFail: boolean): void {
+    const unity = unityOf(this.#shape, device);
+    if (unity === undefined) return;
+    for (const dfn of [unity.firstDfn, unity.lastDfn]) {
+      const allowed = this.#accounts.allowed(device, dfn, false, true);
+      if (!allowed.includes(NOTHING) && this.#shape.tablesSeen === "at-once")
+        this.#watch.push({ device, dfn, allowed: mayFail ? [...allowed, NOTHING] : allowed });
+    }
+  }
+
+  #betweenStores(): void {
+    if (this.#watch.length === 0 || this.#watchLeft === 0 || this.seen !== undefined) return;
+    this.#watchLeft--;
+    for (const { device, dfn, allowed } of this.#watch) {
+      const seen = this.uncached(device, dfn, false);
+      if (allowed.includes(seen)) continue;
+      const sentence = `between two stores ${pageName(dfn)} is ${seen}, and may be ${allowed.join(" or ")}`;
+      this.seen = new SystemDifference("31", sentence);
+    }
+  }
+
+  /** What memory says. */
+  uncached(device: number, dfn: number, write: boolean): string {
+    return nameOf(this.#hardware.translateUncached(device, BigInt(dfn) * PAGE_BYTES, write));
+  }
+
+  dma(device: number, dfn: number, write: boolean, ats: boolean): void {
+    if (!this.#isPage(dfn)) return;
+    const outcome = this.#hardware.dma(device, BigInt(dfn) * PAGE_BYTES + 8n, 4, write, { ats });
+    const allowed = this.#accounts.allowed(device, dfn, write, false, ats);
+    const seen = nameOf(outcome);
+    if (allowed.includes(seen)) return;
+    const who = `device ${device.toString(16)}${ats ? ", with what it keeps itself," : ""}`;
+    fail("39", `${who} at ${pageName(dfn)} finds ${seen}, and may find ${allowed.join(" or ")}`);
+  }
+
+  /** A few pages of any device. */
+  some(): void {
+    for (let probe = 0; probe < PROBES; probe++) {
+      const device = REQUESTERS[this.#random.below(REQUESTERS.length)];
+      this.#probe(device, this.#drawPage(device));
+    }
+  }
+
+  /** What the first device of a domain finds at the ends of a range, and beside them. */
+  edgesOf(domain: number, dfn: number, pages: number): void {
+    const device = DEVICES.find((one) => this.#accounts.ownerOf(one) === domain);
+    if (device === undefined) return;
+    for (const page of [dfn - 1, dfn, dfn + pages - 1, dfn + pages]) this.#probe(device, page);
+  }
+
+  #probe(device: number, dfn: number): void {
+    if (!this.#isPage(dfn)) return;
+    const write = this.#random.below(2) === 0;
+    const should = this.#accounts.allowed(device, dfn, write, true);
+    const memory = this.uncached(device, dfn, write);
+    if (!should.includes(memory)) {
+      const who = `the tables say of ${pageName(dfn)} for device ${device.toString(16)}`;
+      fail("18", `${who}: ${memory}, and should: ${should.join(" or ")}`);
+    }
+    this.dma(device, dfn, write, false);
+  }
+
+  #drawPage(device: number): number {
+    const number = this.#accounts.ownerOf(device);
+    const edges = number === undefined ? [] : (this.#accounts.domains.get(number)?.frames.edges() ?? []);
+    if (edges.length === 0 || this.#random.below(4) === 0) return this.#random.below(4096);
+    return edges[this.#random.below(edges.length)];
+  }
+
+  #isPage(dfn: number): boolean {
+    return dfn >= 0 && dfn < dfnLimit(this.#shape) && !(dfn >= WINDOW_FIRST && dfn <= WINDOW_LAST);
+  }
+}
