@@ -68,8 +68,14 @@ export class CommandRing {
   static create(options: RingOptions): CommandRing | undefined {
     const frame = options.memory.allocate(options.entriesLg2 + COMMAND_BYTES_LG2);
     const slot = options.memory.allocate();
-    if (frame === NO_FRAME || slot === NO_FRAME) return undefined;
-    return new CommandRing(options, frame, slot);
+    if (frame !== NO_FRAME && slot !== NO_FRAME) return new CommandRing(options, frame, slot);
+    for (const one of [frame, slot]) if (one !== NO_FRAME) options.memory.free(one);
+    return undefined;
+  }
+
+  /** Gives back the memory of what was never started. */
+  destroy(): void {
+    for (const frame of [this.#frame, this.#slot]) this.#memory.free(frame);
   }
 
   /** Tells the unit where the ring is, empty, and lets it run. */

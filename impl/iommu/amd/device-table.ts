@@ -111,6 +111,11 @@ export class DeviceTable {
     return table;
   }
 
+  /** Gives back the memory of a table that no unit was told of. */
+  destroy(): void {
+    this.#memory.free(this.#frame);
+  }
+
   /** What the device table base register says: the address, and the pages less one in bits 8:0. */
   get baseRegister(): bigint {
     const pages = (this.entries * 2 ** ENTRY_BYTES_LG2) / 4096;

@@ -96,6 +96,11 @@ export class EventLog {
     return frame === NO_FRAME ? undefined : new EventLog(options, frame);
   }
 
+  /** Gives back the memory of a log that was never started. */
+  destroy(): void {
+    this.#memory.free(this.#frame);
+  }
+
   /** Tells the unit where the log is, empty, and lets it write there. */
   start(): void {
     changeControl(this.#registers, 0n, Control.eventLog);

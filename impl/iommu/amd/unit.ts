@@ -96,8 +96,11 @@ export class AmdUnit {
     const table = DeviceTable.create(memory, lastRequester);
     const commands = CommandRing.create({ ...ring, entriesLg2: commandsLg2 });
     const log = EventLog.create({ ...ring, entriesLg2: eventsLg2 });
-    if (table === undefined || commands === undefined || log === undefined) return undefined;
-    return new AmdUnit(options, memory, table, commands, log);
+    if (table !== undefined && commands !== undefined && log !== undefined) {
+      return new AmdUnit(options, memory, table, commands, log);
+    }
+    for (const part of [table, commands, log]) part?.destroy();
+    return undefined;
   }
 
   /** Gives the unit its tables and lets it translate; nothing that it had cached before counts. */

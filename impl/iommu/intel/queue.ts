@@ -45,8 +45,14 @@ export class InvalidationQueue {
   static create(options: QueueOptions): InvalidationQueue | undefined {
     const frame = options.memory.allocate(12 + options.pagesLg2);
     const slot = options.memory.allocate();
-    if (frame === NO_FRAME || slot === NO_FRAME) return undefined;
-    return new InvalidationQueue(options, frame, slot);
+    if (frame !== NO_FRAME && slot !== NO_FRAME) return new InvalidationQueue(options, frame, slot);
+    for (const one of [frame, slot]) if (one !== NO_FRAME) options.memory.free(one);
+    return undefined;
+  }
+
+  /** Gives back the memory of what was never started. */
+  destroy(): void {
+    for (const frame of [this.#frame, this.#slot]) this.#options.memory.free(frame);
   }
 
   /** Tells the unit where the queue is, empty, and lets it run. */

@@ -59,7 +59,9 @@ export class ScalableUnit implements DeviceUnit {
       );
     }
     const roots = ScalableRootTable.create(core.memory);
-    return roots === undefined ? undefined : new ScalableUnit(core, roots, directoryLg2);
+    if (roots !== undefined) return new ScalableUnit(core, roots, directoryLg2);
+    core.destroy();
+    return undefined;
   }
 
   get capabilities(): IntelCapabilities {

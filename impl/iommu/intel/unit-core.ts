@@ -94,6 +94,11 @@ export class UnitCore {
     return queue === undefined ? undefined : new UnitCore(options, capabilities, memory, queue);
   }
 
+  /** Gives back the memory of a unit that was never enabled. */
+  destroy(): void {
+    this.#queue?.destroy();
+  }
+
   /** Levels of the second-stage tables that its entries name: 4, or 3 where it has no more. */
   get levels(): number {
     return this.capabilities.levels.includes(4) ? 4 : 3;

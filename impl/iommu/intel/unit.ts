@@ -73,8 +73,11 @@ export class IntelUnit implements DeviceUnit {
    */
   static create(options: IntelUnitOptions): IntelUnit | undefined {
     const core = UnitCore.create(options);
-    const roots = core === undefined ? undefined : RootTable.create(core.memory);
-    return core === undefined || roots === undefined ? undefined : new IntelUnit(core, roots);
+    if (core === undefined) return undefined;
+    const roots = RootTable.create(core.memory);
+    if (roots !== undefined) return new IntelUnit(core, roots);
+    core.destroy();
+    return undefined;
   }
 
   get capabilities(): IntelCapabilities {
