@@ -8,7 +8,7 @@
  */
 
 import { descend, makeRoot, Wanted } from "./engine/replacing/descend.js";
-import { findLeaf, leavesOf, tableOnTheWay, type WalkStep, walkSteps } from "./engine/replacing/inspect.js";
+import { findLeaf, leavesOf, tableOnTheWay } from "./engine/replacing/inspect.js";
 import { removeItem } from "./engine/replacing/remove.js";
 import { replaceLeaf } from "./engine/replacing/replace.js";
 import { ReplacingDomain, type ReplacingRules } from "./engine/replacing/state.js";
@@ -37,7 +37,7 @@ import {
 } from "./stamp/format.js";
 import { withdrawTop } from "./stamp/variant.js";
 
-export type { ReplacingRules, WalkStep };
+export type { ReplacingRules };
 
 export interface ReplacingTableOptions {
   readonly memory: TableMemory;
@@ -171,12 +171,6 @@ export class ReplacingTable {
     if (item < 0) return undefined;
     const pages = 2 ** (domain.seekLevel * tableBitsLg2);
     return this.#pageOf(domain.words[item], domain.words[item + 1], domain.seekLevel, dfn % pages);
-  }
-
-  /** The items that a walk to a page meets, from the root's on, down to a level; none where there is no root. */
-  walk(dfn: number, downToLevel = 0): readonly WalkStep[] {
-    if (!this.#domain.hasRoot || !(dfn >= 0 && dfn < this.#dfnLimit)) return [];
-    return walkSteps(this.#domain, dfn << granuleLg2, highWord(dfn), downToLevel);
   }
 
   /** Physical address of the table of a level on the way to a page. */

@@ -5,28 +5,19 @@ import {
   itemMask,
   itemOfPage,
   itemsPerTable,
-  itemWordsLg2,
   pageHigh,
   pageLow,
   tableWord,
 } from "../geometry.js";
 import type { ReplacingDomain } from "./state.js";
 
-/** One item that a walk meets. */
-export interface WalkStep {
+/** One leaf of the tree. */
+export interface LeafItem {
   /** Counts from 0 at the leaves. */
   readonly level: number;
-  /** The item's place in its table. */
-  readonly index: number;
   /** The item as memory has it, marker included, in words. */
   readonly low: number;
   readonly high: number;
-}
-
-/** One leaf of the tree. */
-export interface LeafItem extends WalkStep {
-  /** Index of its low word in the table memory. */
-  readonly item: number;
   /** The first page that it translates, in smallest pages. */
   readonly page: number;
 }
@@ -44,22 +35,6 @@ export function findLeaf(domain: ReplacingDomain, low: number, high: number): nu
   }
   domain.seekLevel = level;
   return kindOf(words[item], level) === EntryKind.Leaf ? item : -1;
-}
-
-/** The items that a walk to a level meets, from the root's on; the last is of the level, or no pointer. */
-export function walkSteps(domain: ReplacingDomain, low: number, high: number, toLevel: number): WalkStep[] {
-  const { words, baseLow } = domain;
-  const steps: WalkStep[] = [];
-  let table = domain.rootWord;
-  for (let level = domain.topLevel; level >= toLevel; level--) {
-    const indexMask = level === domain.topLevel ? domain.topIndexMask : itemMask;
-    const item = itemOfPage(table, pageLow(low, high), pageHigh(high), level, indexMask);
-    const step = { level, index: (item - table) >> itemWordsLg2, low: words[item], high: words[item + 1] };
-    steps.push(step);
-    if (level === 0 || !isTable(step.low, level)) break;
-    table = tableWord(step.low, baseLow);
-  }
-  return steps;
 }
 
 /** The table of a level on the way to an address, as a word of table memory; −1 for none. */
@@ -89,7 +64,7 @@ export function* leavesOf(
     const item = table + index * itemWords;
     const kind = kindOf(words[item], level);
     const page = firstPage + index * pages;
-    if (kind === EntryKind.Leaf) yield { item, page, level, index, low: words[item], high: words[item + 1] };
+    if (kind === EntryKind.Leaf) yield { page, level, low: words[item], high: words[item + 1] };
     if (kind === EntryKind.Table) yield* leavesOf(domain, domain.tableOf(words[item]), level - 1, page);
   }
 }
