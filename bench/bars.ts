@@ -1,4 +1,5 @@
 /** The bars: what the benchmark's figures are held against. Ratios are of minima, the least disturbed figures. */
+import type { BatchRow } from "./batches.js";
 import type { Step } from "./cases.js";
 import type { IommuFigures } from "./iommu.js";
 import type { LayoutRow } from "./layout.js";
@@ -39,6 +40,8 @@ export interface Results {
   readonly iommu: IommuFigures | undefined;
   /** Undefined likewise. */
   readonly layout: readonly LayoutRow[] | undefined;
+  /** Undefined likewise. */
+  readonly batches: readonly BatchRow[] | undefined;
 }
 
 export interface Bar {
@@ -65,7 +68,8 @@ export function ratio(of: Figures, over: Figures | undefined): number | undefine
   return over === undefined ? undefined : of.minNs / over.minNs;
 }
 
-export function barsOf({ rows, unit, lockstepPerSecond, iommu, layout = [] }: Results): readonly Bar[] {
+export function barsOf(results: Results): readonly Bar[] {
+  const { rows, unit, lockstepPerSecond, iommu, layout = [], batches = [] } = results;
   const page = rows.filter((row) => row.step === "page");
   const runs = rows.filter((row) => row.step === "pages" || row.step === "large");
   const lookups = rows.filter((row) => row.step === "lookup");
@@ -86,6 +90,18 @@ export function barsOf({ rows, unit, lockstepPerSecond, iommu, layout = [] }: Re
       1.3,
       undefined,
       layout.map((row) => ({ where: row.format, value: row.empty / row.covered })),
+    ),
+    worstOf(
+      "256 pages as one list: × one call each",
+      0.5,
+      undefined,
+      batches.map((row) => ({ where: row.format, value: row.batch / row.calls })),
+    ),
+    worstOf(
+      "dirty bitmap over 2 MiB leaves: ns per page of 4 KiB",
+      10,
+      undefined,
+      batches.map((row) => ({ where: row.format, value: Math.max(row.dirtyPerPage, row.cleanPerPage) })),
     ),
   ];
 }

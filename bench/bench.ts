@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import type { Results, Row, Unit } from "./bars.js";
+import { measureBatches } from "./batches.js";
 import { type Step, SUBJECTS, type Subject, type Workload } from "./cases.js";
 import { measureIommu } from "./iommu.js";
 import { measureLayout } from "./layout.js";
@@ -94,6 +95,7 @@ async function measureSubjects(subjects: readonly Subject[], effort: Effort): Pr
       lockstepPerSecond: measureLockstep(3000),
       iommu: subjects.length === SUBJECTS.length ? measureIommu(effort) : undefined,
       layout: subjects.length === SUBJECTS.length ? measureLayout(effort) : undefined,
+      batches: subjects.length === SUBJECTS.length ? measureBatches(effort) : undefined,
     };
   } finally {
     native.close();

@@ -18,6 +18,8 @@ export class PatchError extends Error {
 const ENTRY = `
 export * from "./stamp/stamp.js";
 export { TableMemory } from "./memory/table-memory.js";
+export { PhysicalRuns } from "./memory/physical-runs.js";
+export { adoptMemory } from "./adopt.js";
 export { turns } from "./engine/variants/observed.js";
 `;
 

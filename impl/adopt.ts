@@ -1,6 +1,6 @@
 /** Taking over tables from another process, by the record that it wrote. */
 import { type FrameRecord, type Handover, parseHandover, refused } from "./memory/handover.js";
-import { TableMemory } from "./memory/table-memory.js";
+import { TableMemory, type TableMemoryOptions } from "./memory/table-memory.js";
 import type { Clean, CommonOptions } from "./options.js";
 
 /** What a record cannot carry. */
@@ -11,10 +11,14 @@ export interface AdoptOptions extends Pick<CommonOptions, "memory" | "invalidate
 
 /**
  * The memory that the tables of these records stand in, over the same buffer or a copy of it. What they use is in
- * use, everything else is free.
+ * use, everything else is free. Frames that are released are filled with a pattern where `poison` says so.
  * @throws PageTableError INVALID_ARGUMENT with what is wrong with a record, or where they are of different memories.
  */
-export function adoptMemory(buffer: ArrayBufferLike, records: readonly string[]): TableMemory {
+export function adoptMemory(
+  buffer: ArrayBufferLike,
+  records: readonly string[],
+  { poison }: Pick<TableMemoryOptions, "poison"> = {},
+): TableMemory {
   const read = records.map(parseHandover);
   const [first] = read;
   if (first === undefined) throw refused("one at least is needed");
@@ -32,6 +36,7 @@ export function adoptMemory(buffer: ArrayBufferLike, records: readonly string[])
     smallestFrameLg2: first.smallestFrameLg2,
     usedBytes,
     frames,
+    poison,
   });
 }
 

@@ -4,6 +4,7 @@
  */
 import type { Draws } from "./draws.js";
 import { spoiledMap, spoiledRange } from "./generator/bad-input.js";
+import { drawMapRuns, drawUnmapRuns, spoiledMapRuns } from "./generator/batches.js";
 import { drawCut, drawResize, wholeSpace } from "./generator/layout.js";
 import { drawMap } from "./generator/mapping.js";
 import { addressInLeaf, probedAddress } from "./generator/places.js";
@@ -28,6 +29,9 @@ export interface Mix {
   readonly cut: number;
   readonly resize: number;
   readonly trim: number;
+  readonly mapRuns: number;
+  readonly unmapRuns: number;
+  readonly handover: number;
   readonly failNextAllocation: number;
   /** Out of 256 unmaps, how many go to the gather that stays open. */
   readonly gathered: number;
@@ -39,16 +43,19 @@ export interface Mix {
 
 /** For formats that track dirty state. */
 export const dirtyMix: Mix = {
-  change: 168,
+  change: 160,
   sync: 8,
-  lookup: 18,
+  lookup: 14,
   readAndClearDirty: 12,
-  deviceWrite: 20,
+  deviceWrite: 18,
   setDirty: 4,
   entries: 6,
   cut: 8,
   resize: 6,
   trim: 2,
+  mapRuns: 8,
+  unmapRuns: 4,
+  handover: 2,
   failNextAllocation: 4,
   gathered: 96,
   badOneIn: 32,
@@ -58,8 +65,8 @@ export const dirtyMix: Mix = {
 /** For the others, where asking about dirty state only meets a refusal. */
 export const plainMix: Mix = {
   ...dirtyMix,
-  change: 192,
-  lookup: 22,
+  change: 182,
+  lookup: 18,
   readAndClearDirty: 2,
   deviceWrite: 5,
   setDirty: 1,
@@ -78,6 +85,9 @@ const groups: readonly OperationGroup[] = [
   "cut",
   "resize",
   "trim",
+  "mapRuns",
+  "unmapRuns",
+  "handover",
   "failNextAllocation",
 ];
 
@@ -131,6 +141,14 @@ export function nextOperation(draws: Draws, state: GeneratorState, profile: Prof
     }
     case "trim":
       return { op: "trim", ...drawTrim(draws, state, space, mix) };
+    case "mapRuns": {
+      const batch = drawMapRuns(draws, state, space);
+      return draws.below(mix.badOneIn) === 0 ? spoiledMapRuns(draws, space, batch) : batch;
+    }
+    case "unmapRuns":
+      return drawUnmapRuns(draws, state, space, draws.below(mix.badOneIn) === 0);
+    case "handover":
+      return { op: "handover" };
     case "failNextAllocation":
       return { op: "failNextAllocation", nth: 1 + draws.below(draws.below(4) === 0 ? 32 : 4) };
   }

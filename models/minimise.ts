@@ -116,11 +116,7 @@ class Search {
     for (const kept of [12, 14, 16, 21, 25, 30, 34, 39, 48, 57]) {
       const mask = (1n << BigInt(kept)) - 1n;
       this.#offer(this.best.map((operation) => withAddress(operation, mask)));
-      this.#offer(
-        this.best.map((operation) =>
-          operation.op === "map" ? { ...operation, pa: operation.pa & mask } : operation,
-        ),
-      );
+      this.#offer(this.best.map((operation) => withOutputs(operation, mask)));
     }
   }
 
@@ -151,18 +147,45 @@ function replaced(operations: Program, index: number, operation: Operation): Pro
 }
 
 function undoes(later: Operation, earlier: Operation): boolean {
-  if (earlier.op !== "map" || (later.op !== "unmap" && later.op !== "unmapGathered")) return false;
-  return later.iova < earlier.iova + earlier.length && earlier.iova < later.iova + later.length;
+  if (!("length" in later) || !later.op.startsWith("unmap")) return false;
+  return mapsOf(earlier).some(
+    ({ iova, length }) => later.iova < iova + length && iova < later.iova + later.length,
+  );
+}
+
+/** What an operation maps, where to, run by run. */
+function mapsOf(operation: Operation) {
+  if (operation.op === "map") return [operation];
+  if (operation.op !== "mapRuns") return [];
+  let { iova } = operation;
+  return operation.runs.map(([pa, length]) => {
+    const map = { iova, pa, length };
+    iova += length;
+    return map;
+  });
 }
 
 function withAddress(operation: Operation, mask: bigint): Operation {
   return "iova" in operation ? { ...operation, iova: operation.iova & mask } : operation;
 }
 
+function withOutputs(operation: Operation, mask: bigint): Operation {
+  if (operation.op === "map") return { ...operation, pa: operation.pa & mask };
+  if (operation.op !== "mapRuns") return operation;
+  return { ...operation, runs: operation.runs.map(([pa, length]) => [pa & mask, length]) };
+}
+
 /** Smaller variants of one operation, each simpler by a measure that only falls, so that taking them ends. */
 function simplerForms(operation: Operation, pageBytes: bigint): Operation[] {
   const forms: Operation[] = [];
   if (operation.op === "unmapGathered") forms.push({ ...operation, op: "unmap" });
+  if (operation.op === "handover") forms.push({ op: "sync" });
+  if (operation.op === "mapRuns") forms.push(...simplerBatches(operation, pageBytes));
+  if (operation.op === "unmapRuns") {
+    const { capacity, ...unmap } = operation;
+    forms.push({ ...unmap, op: "unmap" });
+    if (capacity > 1) forms.push({ ...operation, capacity: 1 }, { ...operation, capacity: capacity - 1 });
+  }
   if (operation.op === "resize" && operation.largestLg2 < 63) {
     forms.push({ ...operation, largestLg2: 63 }, { ...operation, largestLg2: operation.largestLg2 + 1 });
   }
@@ -190,14 +213,39 @@ function simplerForms(operation: Operation, pageBytes: bigint): Operation[] {
   return forms.filter((form) => leavesAtLeast(form) <= leavesAtMost);
 }
 
+/** One map in its place, a run less at either end or between, a shorter run, a run that leads elsewhere. */
+function simplerBatches(batch: Extract<Operation, { op: "mapRuns" }>, pageBytes: bigint): Operation[] {
+  const { iova, runs, prot } = batch;
+  const [first] = runs;
+  const forms: Operation[] = [];
+  if (runs.length === 1) forms.push({ op: "map", iova, pa: first[0], length: first[1], prot });
+  if (runs.length > 1) forms.push({ ...batch, iova: iova + first[1], runs: runs.slice(1) });
+  for (let index = runs.length - 1; index >= 0; index--) {
+    const [pa, length] = runs[index];
+    const before = runs.slice(0, index);
+    const after = runs.slice(index + 1);
+    if (runs.length > 1) forms.push({ ...batch, runs: [...before, ...after] });
+    for (const shorter of smallerLengths(length, pageBytes)) {
+      forms.push({ ...batch, runs: [...before, [pa, shorter], ...after] });
+    }
+    for (const lower of smallerAddresses(pa, pageBytes)) {
+      forms.push({ ...batch, runs: [...before, [lower, length], ...after] });
+    }
+  }
+  for (const simpler of simplerProts(prot)) forms.push({ ...batch, prot: simpler });
+  return forms;
+}
+
 /** A simpler request that needs many more leaves would not be simpler to run. */
 const LEAVES_AT_MOST = 4096;
 
 /** No page of a map is larger than the lowest bit in which its two addresses differ. */
 function leavesAtLeast(operation: Operation): number {
-  if (operation.op !== "map" || operation.iova === operation.pa) return 1;
-  const difference = operation.iova ^ operation.pa;
-  return Number(operation.length / (difference & -difference));
+  const leaves = mapsOf(operation).map(({ iova, pa, length }) => {
+    const difference = iova ^ pa;
+    return difference === 0n ? 1 : Number(length / (difference & -difference));
+  });
+  return leaves.reduce((sum, count) => sum + count, 1);
 }
 
 /** Without the memory types, then read and write, which is the plainest request, then one of the flags less. */
@@ -237,5 +285,7 @@ function equal(a: Operation, b: Operation): boolean {
   if (a === b) return true;
   const left = Object.entries(a);
   const right = new Map<string, unknown>(Object.entries(b));
-  return left.length === right.size && left.every(([key, value]) => right.get(key) === value);
+  // The runs of a batch are other lists of the same numbers.
+  const isSame = (one: unknown, other: unknown) => one === other || String(one) === String(other);
+  return left.length === right.size && left.every(([key, value]) => isSame(value, right.get(key)));
 }

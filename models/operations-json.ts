@@ -4,7 +4,7 @@
  */
 import type { FormatName } from "./configuration.js";
 import { configurationsOf, findConfiguration, formatNames } from "./configurations.js";
-import { type Operation, Prot } from "./operations.js";
+import { type Operation, type PhysicalRun, Prot } from "./operations.js";
 
 /** The version of the JSON form; another one is refused. */
 export const programVersion = 1;
@@ -25,6 +25,9 @@ export class ProgramError extends Error {
 
 type ProtName = keyof typeof Prot;
 type JsonObject = { readonly [key: string]: unknown };
+
+/** Physical runs that a program may ask for in one list. */
+const RUNS_AT_MOST = 1 << 16;
 
 const protNames: readonly ProtName[] = ["read", "write", "noExec", "privileged", "cacheable", "mmio"];
 
@@ -74,9 +77,17 @@ export function operationToJson(operation: Operation): JsonObject {
         iova: hexOf(operation.iova),
         pa: hexOf(operation.pa),
         length: hexOf(operation.length),
-        prot: protNames.filter((name) => (operation.prot & Prot[name]) !== 0),
+        prot: protNamesOf(operation.prot),
         ...(operation.pageSizes === undefined ? {} : { pageSizes: hexOf(operation.pageSizes) }),
       };
+    case "mapRuns": {
+      const { op, iova, runs, prot } = operation;
+      return { op, iova: hexOf(iova), runs: runs.map((run) => run.map(hexOf)), prot: protNamesOf(prot) };
+    }
+    case "unmapRuns": {
+      const { op, iova, length, capacity } = operation;
+      return { op, iova: hexOf(iova), length: hexOf(length), capacity };
+    }
     case "unmap":
     case "unmapGathered":
     case "entries":
@@ -96,6 +107,7 @@ export function operationToJson(operation: Operation): JsonObject {
       return { op, iova: hexOf(iova), length: hexOf(length), clear };
     }
     case "sync":
+    case "handover":
     case "failNextAllocation":
       return operation;
   }
@@ -117,6 +129,20 @@ export function operationFromJson(value: unknown, where: string): Operation {
       const prot = asProt(object["prot"], `${where}.prot`);
       const map = { op, iova: word("iova"), pa: word("pa"), length: word("length"), prot } as const;
       return "pageSizes" in object ? { ...map, pageSizes: word("pageSizes") } : map;
+    }
+    case "mapRuns":
+      keys("iova", "runs", "prot");
+      return {
+        op,
+        iova: word("iova"),
+        runs: asRuns(object["runs"], `${where}.runs`),
+        prot: asProt(object["prot"], `${where}.prot`),
+      };
+    case "unmapRuns": {
+      keys("iova", "length", "capacity");
+      const capacity = asWhole(object["capacity"], 1, `${where}.capacity`);
+      if (capacity > RUNS_AT_MOST) throw unexpected(`${where}.capacity`, `at most ${RUNS_AT_MOST}`, capacity);
+      return { op, iova: word("iova"), length: word("length"), capacity };
     }
     case "unmap":
     case "unmapGathered":
@@ -143,6 +169,7 @@ export function operationFromJson(value: unknown, where: string): Operation {
       return { op, iova: word("iova"), length: word("length"), clear };
     }
     case "sync":
+    case "handover":
       keys();
       return { op };
     case "failNextAllocation": {
@@ -162,6 +189,16 @@ export function describeOperation(operation: Operation): string {
       const narrowed = pageSizes === undefined ? "" : ` sizes ${describeHex(pageSizes)}`;
       const to = `${describeAddress(iova)} → ${describeHex(pa)}`;
       return `map ${to} ${describeLength(length)} ${describeProt(prot)}${narrowed}`;
+    }
+    case "mapRuns": {
+      const { iova, runs, prot } = operation;
+      const listed = runs.map(([pa, length]) => `${describeHex(pa)} ${describeLength(length)}`).join(", ");
+      return `mapRuns ${describeAddress(iova)} → ${listed === "" ? "nothing" : listed} ${describeProt(prot)}`;
+    }
+    case "unmapRuns": {
+      const { iova, length, capacity } = operation;
+      const room = `into ${capacity} ${capacity === 1 ? "run" : "runs"}`;
+      return `unmapRuns ${describeAddress(iova)} ${describeLength(length)} ${room}`;
     }
     case "unmap":
     case "unmapGathered":
@@ -183,7 +220,8 @@ export function describeOperation(operation: Operation): string {
       return `readAndClearDirty ${range}${operation.clear ? "" : " without clearing"}`;
     }
     case "sync":
-      return "sync";
+    case "handover":
+      return operation.op;
     case "failNextAllocation":
       return `failNextAllocation ${operation.nth}`;
   }
@@ -267,6 +305,25 @@ function asWord(value: unknown, where: string): bigint {
 function asWhole(value: unknown, least: number, where: string): number {
   if (typeof value === "number" && Number.isSafeInteger(value) && value >= least) return value;
   throw unexpected(where, `a whole number from ${least}`, value);
+}
+
+function asRuns(value: unknown, where: string): PhysicalRun[] {
+  if (!Array.isArray(value)) throw unexpected(where, "an array of runs", value);
+  if (value.length > RUNS_AT_MOST) throw unexpected(where, `at most ${RUNS_AT_MOST} runs`, value.length);
+  return value.map((element: unknown, index) => {
+    const place = `${where}[${index}]`;
+    if (!Array.isArray(element) || element.length !== 2) {
+      throw unexpected(place, "a physical address and a length", element);
+    }
+    const [pa, length] = [asWord(element[0], `${place}[0]`), asWord(element[1], `${place}[1]`)];
+    const isRun = length > 0n && pa + length <= 1n << 64n;
+    if (!isRun) throw unexpected(`${place}[1]`, "a length that ends within 64 bits", element[1]);
+    return [pa, length];
+  });
+}
+
+function protNamesOf(prot: number): readonly ProtName[] {
+  return protNames.filter((name) => (prot & Prot[name]) !== 0);
 }
 
 function asProt(value: unknown, where: string): number {

@@ -16,10 +16,25 @@ export type Operation =
       readonly prot: number;
       readonly pageSizes?: bigint | undefined;
     }
+  /** Maps physical runs one behind the other, each as `map` would; those that go on where the last one ends are one. */
+  | {
+      readonly op: "mapRuns";
+      readonly iova: bigint;
+      readonly runs: readonly PhysicalRun[];
+      readonly prot: number;
+    }
   /** Unmaps with a gather of its own, synced at once. */
   | { readonly op: "unmap"; readonly iova: bigint; readonly length: bigint }
   /** Unmaps into the gather that stays open until `sync`. */
   | { readonly op: "unmapGathered"; readonly iova: bigint; readonly length: bigint }
+  /** As `unmap`, but tells where the entries led, and ends before the first for which the list has no room. */
+  | {
+      readonly op: "unmapRuns";
+      readonly iova: bigint;
+      readonly length: bigint;
+      /** How many runs have room, at least 1. */
+      readonly capacity: number;
+    }
   | { readonly op: "sync" }
   | { readonly op: "lookup"; readonly iova: bigint }
   /** `clear: false` only reads. */
@@ -49,6 +64,11 @@ export type Operation =
     }
   /** Frees every table inside the range below which nothing is mapped. */
   | { readonly op: "trim"; readonly iova: bigint; readonly length: bigint }
+  /**
+   * What waits in the open gather is synced, the table is handed over, and whoever takes it over goes on. An allocation
+   * failure that was asked for stays behind.
+   */
+  | { readonly op: "handover" }
   /** The nth table allocation from now on fails, once; n counts from 1. */
   | { readonly op: "failNextAllocation"; readonly nth: number };
 
@@ -88,6 +108,9 @@ export type Code =
   /** ENOENT: setDirty on an address without a leaf. */
   | "NOT_MAPPED";
 
+/** A stretch of physical addresses, not empty and not beyond 64 bits. */
+export type PhysicalRun = readonly [pa: bigint, length: bigint];
+
 /** First and last address, inclusive. */
 export type Range = readonly [first: bigint, last: bigint];
 
@@ -112,13 +135,27 @@ export type Outcome =
       readonly invalidated: readonly Range[];
     }
   | {
+      readonly op: "mapRuns";
+      readonly code: Code;
+      readonly mappedBytes: bigint;
+      readonly invalidated: readonly Range[];
+    }
+  | {
       readonly op: "unmap" | "unmapGathered";
       /** Why nothing was removed: only of a domain that cuts or refuses parts of entries. */
       readonly refusal?: Code | undefined;
       readonly removedBytes: bigint;
       readonly invalidated: readonly Range[];
     }
-  | { readonly op: "sync"; readonly invalidated: readonly Range[] }
+  /** `runs`: where what was removed led, in order, those that go on from each other put together. */
+  | {
+      readonly op: "unmapRuns";
+      readonly refusal?: Code | undefined;
+      readonly removedBytes: bigint;
+      readonly runs: readonly PhysicalRun[];
+      readonly invalidated: readonly Range[];
+    }
+  | { readonly op: "sync" | "handover"; readonly invalidated: readonly Range[] }
   | { readonly op: "lookup"; readonly pa: bigint | undefined }
   | {
       readonly op: "readAndClearDirty";

@@ -121,6 +121,18 @@ for (const format of formatNames) {
   });
 }
 
+test("what comes behind the end of the addresses is refused, not mapped at their begin", (t) => {
+  const table = amdv1.create({ memory: new TableMemory({ capacityBytes: 1 << 20 }) });
+  const runs = new PhysicalRuns(3);
+  for (const pa of [0x8000n, 0x1000n, 0x5000n]) runs.add(pa, 0x1000n);
+  const error = t.throws(() => table.mapRuns((1n << 64n) - 0x2000n, runs, READ_WRITE), {
+    instanceOf: PageTableError,
+  });
+  t.like(error, { code: "WRAPS", mappedBytes: 0x2000n });
+  t.is(table.lookup(0n), undefined);
+  t.is(table.lookup((1n << 64n) - 1n), 0x1fffn);
+});
+
 test("what is no list of runs is refused", (t) => {
   const table = amdv1.create({ memory: new TableMemory({ capacityBytes: 1 << 16 }) });
   for (const capacity of [0, -1, 1.5, 2 ** 23])

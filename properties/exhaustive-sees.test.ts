@@ -5,10 +5,11 @@
 import { readFile } from "node:fs/promises";
 import test from "ava";
 import { runExhaustive } from "../fuzz/exhaustive/index.js";
+import { implementation } from "../fuzz/lockstep/create-table.js";
 import type { Invariant } from "../fuzz/lockstep/invariants.js";
 import { PageTableSubject } from "../fuzz/lockstep/subject.js";
 import { type FormatEntry, formatEntry } from "../impl/format-entry.js";
-import type { CommonOptions, PageTable } from "../impl/index.js";
+import type { CommonOptions } from "../impl/index.js";
 import { type Configuration, findConfiguration, parseProgram } from "../models/index.js";
 import type { Operation, Outcome } from "../models/operations.js";
 
@@ -177,23 +178,12 @@ async function mutant(functionName: string, body: string): Promise<FormatEntry<C
   const stamp: typeof import("../impl/stamps/amdv1-tiny.observed.stamp.js") = await import(
     `data:text/javascript,${encodeURIComponent(changed)}`
   );
-  return formatEntry(`amdv1-tiny without ${functionName}`, stamp);
+  return formatEntry("amdv1", stamp);
 }
 
-/** The implementation with a mutant's table in place of its own. */
+/** The implementation with a mutant's stamp in place of its own. */
 function mutantSubject(configuration: Configuration, entry: FormatEntry<CommonOptions>): PageTableSubject {
-  class Mutant extends PageTableSubject {
-    override readonly table = replacement(this, entry);
-  }
-  return new Mutant(configuration, 1 << 17);
-}
-
-function replacement(subject: PageTableSubject, entry: FormatEntry<CommonOptions>): PageTable {
-  const { configuration, memory, journal } = subject;
-  const { vaWidthLg2, topLevel, forceCoherence } = configuration;
-  subject.table.destroy();
-  const options = { memory, vaWidthLg2, topLevel, forceCoherence };
-  return entry.create({ ...options, invalidate: (range) => journal.invalidated(range) });
+  return new PageTableSubject(configuration, 1 << 17, { ...implementation, entryOf: () => entry });
 }
 
 const mutants = [

@@ -141,7 +141,7 @@ for (const configuration of configurations) {
 
   test(`${name}: programs change much, collide, straddle, and stay bounded`, (t) => {
     const s = statisticsOf(configuration);
-    t.is(s.kinds.size, 13, "every kind of operation comes");
+    t.is(s.kinds.size, 16, "every kind of operation comes");
     t.true((s.maps + s.unmaps) / s.operations >= 0.6, "most operations change what is mapped");
     const tableItems = 2 ** shapeOf(configuration).tableBitsLg2;
     t.true(s.mostLeaves <= Math.max(4096, 1.125 * tableItems), `leaves in one operation: ${s.mostLeaves}`);

@@ -78,6 +78,48 @@ test("a map and the unmap that undoes it leave together", (t) => {
   t.deepEqual(minimise([map, sync, map, unmap, unmap], fails, { executions: 1000 }).operations, [sync]);
 });
 
+test("a batch keeps the runs that matter, or is the map and the unmap that it stands for", (t) => {
+  const mapRuns: Operation = {
+    op: "mapRuns",
+    iova: 0x4000n,
+    runs: [0x9000n, 0x3000n, 0x7000n, 0x1_0000n].map((pa) => [pa, 0x1000n] as const),
+    prot: 7,
+  };
+  const unmapRuns: Operation = { op: "unmapRuns", iova: 0x4000n, length: 0x4000n, capacity: 3 };
+  // Fails like an implementation that tells one run only, however many there are.
+  const tellsOne = (operations: readonly Operation[]) => {
+    const reference = newReference();
+    return operations.some((operation) => {
+      const outcome = reference.apply(operation);
+      return outcome.op === "unmapRuns" && outcome.runs.length > 1;
+    });
+  };
+  t.deepEqual(minimise([mapRuns, { op: "handover" }, unmapRuns], tellsOne, { executions: 2000 }).operations, [
+    {
+      op: "mapRuns",
+      iova: 0n,
+      runs: [
+        [0n, 0x1000n],
+        [0n, 0x1000n],
+      ],
+      prot: 3,
+    },
+    { op: "unmapRuns", iova: 0n, length: 0x2000n, capacity: 2 },
+  ]);
+  // Fails like one whose unmap is wrong in whatever way it is asked for.
+  const removes = (operations: readonly Operation[]) => {
+    const reference = newReference();
+    return operations.some((operation) => {
+      const outcome = reference.apply(operation);
+      return "removedBytes" in outcome && outcome.removedBytes > 0n;
+    });
+  };
+  t.deepEqual(minimise([mapRuns, unmapRuns], removes, { executions: 2000 }).operations, [
+    { op: "map", iova: 0n, pa: 0n, length: 0x1000n, prot: 3 },
+    { op: "unmap", iova: 0n, length: 0x1000n },
+  ]);
+});
+
 test("addresses move together, so that two requests that must touch still touch", (t) => {
   const base = 0xffff_8123_4520_0000n;
   const touch = (operations: readonly Operation[]) => {

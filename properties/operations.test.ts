@@ -56,6 +56,18 @@ test("every kind of operation survives its JSON form at the ends of 64 bits", (t
     { op: "cut", iova: last },
     { op: "resize", iova: last, length: 1n, largestLg2: 63 },
     { op: "trim", iova: 0n, length: last },
+    { op: "mapRuns", iova: last, runs: [], prot: 1 },
+    {
+      op: "mapRuns",
+      iova: 0n,
+      runs: [
+        [last, 1n],
+        [0n, last],
+      ],
+      prot: 3,
+    },
+    { op: "unmapRuns", iova: last, length: last, capacity: 0x1_0000 },
+    { op: "handover" },
     { op: "failNextAllocation", nth: 7 },
   ];
   for (const operation of operations) {
@@ -128,6 +140,21 @@ const badPrograms: readonly (readonly [title: string, text: string, message: str
     "f.json: operations[1].nth: expected a whole number from 1, found 0",
   ],
   [
+    "an empty run",
+    programText('{"op": "mapRuns", "iova": "0x0", "runs": [["0x1000", "0x0"]], "prot": ["read"]}'),
+    'f.json: operations[1].runs[0][1]: expected a length that ends within 64 bits, found "0x0"',
+  ],
+  [
+    "a run of one number",
+    programText('{"op": "mapRuns", "iova": "0x0", "runs": [["0x1000"]], "prot": ["read"]}'),
+    'f.json: operations[1].runs[0]: expected a physical address and a length, found ["0x1000"]',
+  ],
+  [
+    "room for no run",
+    programText('{"op": "unmapRuns", "iova": "0x0", "length": "0x1000", "capacity": 0}'),
+    "f.json: operations[1].capacity: expected a whole number from 1, found 0",
+  ],
+  [
     "a word for a truth",
     programText('{"op": "readAndClearDirty", "iova": "0x0", "length": "0x1000", "clear": "yes"}'),
     'f.json: operations[1].clear: expected true or false, found "yes"',
@@ -162,6 +189,24 @@ const described: readonly (readonly [operation: Operation, line: string])[] = [
     "resize 0x0000_0000_0000 4 KiB to at most 2 MiB",
   ],
   [{ op: "trim", iova: 0n, length: 0x4000_0000n }, "trim 0x0000_0000_0000 1 GiB"],
+  [
+    {
+      op: "mapRuns",
+      iova: 0x1000n,
+      runs: [
+        [0x8_4020_0000n, 0x1000n],
+        [0n, 0x20_0000n],
+      ],
+      prot: 3,
+    },
+    "mapRuns 0x0000_0000_1000 → 0x8_4020_0000 4 KiB, 0x0 2 MiB rw",
+  ],
+  [{ op: "mapRuns", iova: 0n, runs: [], prot: 1 }, "mapRuns 0x0000_0000_0000 → nothing r"],
+  [
+    { op: "unmapRuns", iova: 0n, length: 0x1000n, capacity: 2 },
+    "unmapRuns 0x0000_0000_0000 4 KiB into 2 runs",
+  ],
+  [{ op: "handover" }, "handover"],
   [{ op: "failNextAllocation", nth: 3 }, "failNextAllocation 3"],
 ];
 

@@ -8,6 +8,8 @@
  * chapter B3 (short descriptor, LPAE); Apple's DART by its observable items.
  */
 import type { Configuration, FormatName } from "../models/configuration.js";
+import type { EntryFacts } from "../models/operations.js";
+import type { Run } from "./leaves.js";
 
 /** The bits of a request's `prot`, as the operation language numbers them. */
 const [READ, WRITE, NO_EXEC, PRIVILEGED, CACHE, MMIO] = [1, 2, 4, 8, 16, 32];
@@ -208,4 +210,9 @@ export function effectiveProt({ impliedProt, keptProt, mmioHidesCache }: Facts, 
 export function permissionsOf(prot: number) {
   const read = (prot & READ) !== 0;
   return { read, write: (prot & WRITE) !== 0, execute: read && (prot & NO_EXEC) === 0 };
+}
+
+/** One leaf as `entries` lists it. */
+export function entryFacts({ iova, sizeLg2, pa, prot }: Run, dirty: boolean): EntryFacts {
+  return { iova, sizeLg2, pa, ...permissionsOf(prot), dirty };
 }

@@ -4,14 +4,14 @@
  * reference for an allocation that fails, and asks of its tables only that they stand where leaves need them.
  */
 import type { Configuration, FormatName } from "../models/configuration.js";
-import type { Operation, Outcome } from "../models/operations.js";
+import type { Operation, Outcome, PhysicalRun } from "../models/operations.js";
 import { itemSizeLg2 } from "./formats.js";
+import { type Fixed, fixedOf, isFlatlyEqual, text } from "./page-space.js";
 import type { Reference } from "./reference.js";
 import { tableKey } from "./tables.js";
 
 /** What the formats' leaves say beside addresses, told as groups: the reference has it as facts of each format. */
 type Formats = ReadonlySet<FormatName>;
-const tracking: Formats = new Set(["amdv1", "amdv1-mock", "vtd-second-stage"]);
 const withoutReadBit: Formats = new Set([
   "x86-64",
   "x86-pae",
@@ -45,15 +45,9 @@ interface Page {
 
 type MapRequest = Extract<Operation, { op: "map" }>;
 
-/** What never changes; clones share it. */
-interface Fixed {
-  /** Every page of the input space, both halves of a sign-extended one. */
-  readonly space: ReadonlySet<bigint>;
-  /** The page sizes in bytes, smallest first. */
-  readonly sizes: readonly bigint[];
-  readonly tracksDirty: boolean;
-  /** Pages that can be written begin dirty, and others never are. */
-  readonly mapsDirty: boolean;
+interface Mapping {
+  readonly code: string;
+  readonly mappedBytes: bigint;
 }
 
 export class PageByPage {
@@ -99,9 +93,13 @@ export class PageByPage {
         const result = this.#map(operation, noMemory ? outcome.mappedBytes : undefined);
         return { op, ...result };
       }
+      case "mapRuns":
+        return { op, ...this.#mapRuns(operation, outcome) };
       case "unmap":
       case "unmapGathered":
         return this.#unmapBy(operation, outcome);
+      case "unmapRuns":
+        return this.#unmapRuns(operation, outcome);
       case "lookup": {
         const page = this.#pageAt(operation.iova);
         return { op, pa: page && page.pa + (operation.iova % this.#pageBytes) };
@@ -131,7 +129,27 @@ export class PageByPage {
     }
   }
 
-  #map({ iova, pa, length, prot, pageSizes }: MapRequest, noMemoryAfter: bigint | undefined): object {
+  /** Page by page the runs are found that are one; each of them is a map. */
+  #mapRuns({ iova, runs, prot }: Extract<Operation, { op: "mapRuns" }>, outcome: Outcome): object {
+    const noMemory = outcome.op === "mapRuns" && outcome.code === "OUT_OF_MEMORY";
+    let done = 0n;
+    for (let index = 0; index < runs.length; ) {
+      const [pa] = runs[index];
+      let length = 0n;
+      for (; index < runs.length && (length === 0n || runs[index][0] === pa + length); index++) {
+        length += runs[index][1];
+      }
+      if (iova + done === 2n ** 64n) return { code: "WRAPS", mappedBytes: done };
+      const noMemoryAfter = noMemory ? outcome.mappedBytes - done : undefined;
+      const map = { op: "map", iova: iova + done, pa, length, prot } as const;
+      const { code, mappedBytes } = this.#map(map, noMemoryAfter);
+      done += mappedBytes;
+      if (code !== "OK") return { code, mappedBytes: done };
+    }
+    return { code: "OK", mappedBytes: done };
+  }
+
+  #map({ iova, pa, length, prot, pageSizes }: MapRequest, noMemoryAfter: bigint | undefined): Mapping {
     const sizes = this.#fixed.sizes.filter((size) => ((pageSizes ?? size) & size) !== 0n);
     const refusal = this.#refusalOfMap(iova, pa, length, prot, sizes);
     if (refusal !== undefined) return { code: refusal, mappedBytes: 0n };
@@ -200,15 +218,44 @@ export class PageByPage {
   /** Entries across an end of the range are cut first, or in the way, where the domain says so. */
   #unmapBy(operation: Extract<Operation, { op: "unmap" | "unmapGathered" }>, outcome: Outcome): object {
     const { op, iova, length } = operation;
+    const refusal = this.#refusalOfEdges(iova, length, outcome);
+    if (refusal !== undefined) return { op, refusal, removedBytes: 0n };
+    return { op, removedBytes: this.#unmap(iova, length) };
+  }
+
+  /** Removes entry by entry, until the list is full of runs. */
+  #unmapRuns(
+    { op, iova, length, capacity }: Extract<Operation, { op: "unmapRuns" }>,
+    outcome: Outcome,
+  ): object {
+    const refusal = this.#refusalOfEdges(iova, length, outcome);
+    if (refusal !== undefined) return { op, refusal, removedBytes: 0n, runs: [] };
+    const isRange = this.#refusalOfRange(iova, length) === undefined;
+    let runs: PhysicalRun[] = [];
+    let at = iova;
+    while (isRange && at < iova + length) {
+      const pa = this.#pageAt(at)?.pa ?? 0n;
+      const [first, end] = this.#pageAt(at)?.entry ?? [0n, 0n];
+      const bytes = (end - first) * this.#pageBytes;
+      const last = runs[runs.length - 1] ?? [0n, 0n];
+      const more: PhysicalRun[] =
+        runs.length > 0 && last[0] + last[1] === pa
+          ? [...runs.slice(0, -1), [last[0], last[1] + bytes]]
+          : [...runs, [pa, bytes]];
+      if (more.length > capacity || this.#unmap(at, this.#pageBytes) === 0n) break;
+      runs = more;
+      at += bytes;
+    }
+    return { op, removedBytes: at - iova, runs };
+  }
+
+  #refusalOfEdges(iova: bigint, length: bigint, outcome: Outcome): string | undefined {
     const { partialUnmap = "whole" } = this.#configuration;
     const isRange = this.#refusalOfRange(iova, length) === undefined;
     const isAsked = partialUnmap !== "whole" && isRange;
     const edges = isAsked ? [iova, iova + length].filter((edge) => this.#isInside(edge)) : [];
-    let refusal: string | undefined;
-    if (edges.length > 0)
-      refusal = partialUnmap === "refuse" ? "PARTIAL_ENTRY" : this.#cutAll(edges, outcome);
-    if (refusal !== undefined) return { op, refusal, removedBytes: 0n };
-    return { op, removedBytes: this.#unmap(iova, length) };
+    if (edges.length === 0) return undefined;
+    return partialUnmap === "refuse" ? "PARTIAL_ENTRY" : this.#cutAll(edges, outcome);
   }
 
   #cutAll(edges: readonly bigint[], outcome: Outcome): string | undefined {
@@ -441,35 +488,4 @@ export class PageByPage {
     const entry = this.#pageAt(start)?.entry ?? [0n, 0n];
     return this.#pagesIn(entry).flatMap((number) => this.#pages.get(number) ?? []);
   }
-}
-
-function fixedOf(configuration: Configuration, pageSizes: bigint): Fixed {
-  const { format, dirtyTracking, vaWidthLg2, signExtended, upperHalf } = configuration;
-  const pageBytes = 1n << BigInt(itemSizeLg2(configuration, 0));
-  const space = new Set<bigint>();
-  const count = (1n << BigInt(vaWidthLg2)) / pageBytes;
-  const pagesOf64Bits = (1n << 64n) / pageBytes;
-  for (let page = 0n; page < count; page++) {
-    const isUpper = upperHalf === true || (signExtended && page >= count / 2n);
-    space.add(isUpper ? pagesOf64Bits - count + page : page);
-  }
-  const powers = Array.from({ length: 64 }, (_, lg2) => 1n << BigInt(lg2));
-  const sizes = powers.filter((size) => (pageSizes & size) !== 0n);
-  const mapsDirty = dirtyTracking === true;
-  return { space, sizes, tracksDirty: mapsDirty || tracking.has(format), mapsDirty };
-}
-
-/** Whether two values, or all of their fields, are identical: a short way past the comparison as text. */
-function isFlatlyEqual(one: unknown, other: unknown): boolean {
-  if (typeof one !== "object" || typeof other !== "object" || one === null || other === null) {
-    return one === other;
-  }
-  const keys = new Set([...Object.keys(one), ...Object.keys(other)]);
-  for (const key of keys) if (Reflect.get(one, key) !== Reflect.get(other, key)) return false;
-  return true;
-}
-
-/** Values as text, so that two of them can be compared and read. */
-function text(value: unknown): string {
-  return JSON.stringify(value, (_, part) => (typeof part === "bigint" ? `0x${part.toString(16)}` : part));
 }

@@ -4,7 +4,8 @@
  */
 import type { Configuration } from "../models/configuration.js";
 import type { Code, EntryFacts, Operation, Outcome, Range } from "../models/operations.js";
-import { effectiveProt, type Facts, factsOf, itemSizeLg2, permissionsOf } from "./formats.js";
+import { type Mapping, mapEach, type Removal, unmapTelling } from "./batches.js";
+import { effectiveProt, entryFacts, type Facts, factsOf, itemSizeLg2, permissionsOf } from "./formats.js";
 import { collect, collectAtOnce, EVERYTHING } from "./gathering.js";
 import { larger, levelOfSize, offeredSizesLg2, sizesIn, smaller, tableSpanLg2 } from "./geometry.js";
 import { endOf, Leaves, type Run } from "./leaves.js";
@@ -19,6 +20,7 @@ const roundUp = (value: bigint, sizeLg2: number) => value + BigInt.asUintN(sizeL
 
 type Written = { readonly code: Code; readonly count: bigint };
 type MapRequest = Extract<Operation, { op: "map" }>;
+type UnmapRequest = Extract<Operation, { op: "unmap" | "unmapGathered" | "unmapRuns" }>;
 
 export class Reference {
   readonly configuration: Configuration;
@@ -110,10 +112,14 @@ export class Reference {
   apply(operation: Operation): Outcome {
     switch (operation.op) {
       case "map":
-        return this.#map(operation);
+        return { op: "map", ...this.#map(operation) };
+      case "mapRuns":
+        return mapEach(operation, (one) => this.#map(one));
       case "unmap":
       case "unmapGathered":
-        return this.#unmap(operation.op, operation.iova, operation.length);
+        return { op: operation.op, ...this.#unmap(operation) };
+      case "unmapRuns":
+        return unmapTelling(operation, this.#leaves, (lengthLeft) => this.#unmap(operation, lengthLeft));
       case "sync":
         return { op: "sync", invalidated: this.#sync() };
       case "lookup":
@@ -133,17 +139,20 @@ export class Reference {
       case "resize":
       case "trim":
         return relayout(this.#mapped, operation);
+      case "handover":
+        this.#failingAllocation = 0;
+        return { op: "handover", invalidated: this.#sync() };
       case "failNextAllocation":
         this.#failingAllocation = operation.nth;
         return { op: "failNextAllocation" };
     }
   }
 
-  #map(request: MapRequest): Outcome {
+  #map(request: MapRequest): Mapping {
     const { iova, length, pageSizes } = request;
     const sizesLg2 = pageSizes === undefined ? this.#sizesLg2 : sizesIn(pageSizes, this.#sizesLg2);
     const refusal = refusalOfMap(this.configuration, request, sizesLg2);
-    if (refusal !== "OK") return { op: "map", code: refusal, mappedBytes: 0n, invalidated: [] };
+    if (refusal !== "OK") return { code: refusal, mappedBytes: 0n, invalidated: [] };
     const end = iova + length;
     const prot = effectiveProt(this.#facts, request.prot);
     const next = (at: bigint) => this.#nextStretch(at, request.pa + at - iova, end, sizesLg2, prot);
@@ -166,7 +175,7 @@ export class Reference {
     if (this.configuration.cachesNotPresent && at > iova) replaced.push([iova, at - 1n]);
     // A call that maps has a gather of its own, which a flush queue does not defer.
     invalidated.push(...collect(this.configuration, replaced));
-    return { op: "map", code, mappedBytes: at - iova, invalidated };
+    return { code, mappedBytes: at - iova, invalidated };
   }
 
   /** The leaves to write next: of the largest size that fits here, as many as one table takes. */
@@ -240,22 +249,23 @@ export class Reference {
     return at;
   }
 
-  #unmap(op: "unmap" | "unmapGathered", iova: bigint, length: bigint): Outcome {
+  /** `lengthLeft` says how much of the range is left to remove, once its edges are settled. */
+  #unmap({ op, iova, length }: UnmapRequest, lengthLeft = () => length): Removal {
     const { configuration } = this;
     const isRange = rangeCode(configuration, iova, length) === "OK";
     const edges = isRange ? settleEdges(this.#mapped, iova, iova + length) : NO_EDGES;
-    if (edges.code !== "OK") return { op, refusal: edges.code, removedBytes: 0n, invalidated: [] };
+    if (edges.code !== "OK") return { refusal: edges.code, removedBytes: 0n, invalidated: [] };
     const ranges = [...edges.replaced];
-    const end = this.#removeLeaves(iova, length);
+    const end = isRange ? this.#removeLeaves(iova, lengthLeft()) : iova;
     let removedTables = 0;
     if (end > iova) {
       const removed = removeTables(this.#mapped, iova, end);
       removedTables = removed.freedTables;
       ranges.push(removed.range);
     }
-    const isGathered = op === "unmapGathered";
-    const synced = isGathered ? this.#gather(ranges, removedTables) : collectAtOnce(configuration, ranges);
-    return { op, removedBytes: end - iova, invalidated: [...edges.broken, ...synced] };
+    const synced =
+      op === "unmapGathered" ? this.#gather(ranges, removedTables) : collectAtOnce(configuration, ranges);
+    return { removedBytes: end - iova, invalidated: [...edges.broken, ...synced] };
   }
 
   /** Adds ranges to the gather that stays open; says what had to be invalidated for that. */
@@ -327,9 +337,6 @@ export class Reference {
 
   #entries(iova: bigint, length: bigint): EntryFacts[] {
     if (length === 0n || iova + length - 1n > LAST_ADDRESS) return [];
-    return this.#leaves.within(iova, iova + length).map(({ iova: start, sizeLg2, pa, prot }) => {
-      const { read, write, execute } = permissionsOf(prot);
-      return { iova: start, sizeLg2, pa, read, write, execute, dirty: this.isDirty(start) };
-    });
+    return this.#leaves.within(iova, iova + length).map((leaf) => entryFacts(leaf, this.isDirty(leaf.iova)));
   }
 }

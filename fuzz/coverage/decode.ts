@@ -67,6 +67,7 @@ const LAYOUTS: readonly Layout[] = [
   { always: { op: "cut" }, fields: [IOVA] },
   { always: { op: "resize" }, fields: [IOVA, LENGTH, ["largestLg2", "byte"]] },
   { always: { op: "trim" }, fields: [IOVA, LENGTH] },
+  { always: { op: "unmapRuns" }, fields: [IOVA, LENGTH, ["capacity", "count"]] },
 ];
 
 /** The operations of a byte string, one after the other, each for the state that those before it leave. */

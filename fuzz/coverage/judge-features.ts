@@ -13,6 +13,12 @@ const operationNames: readonly Operation["op"][] = [
   "deviceWrite",
   "entries",
   "failNextAllocation",
+  "cut",
+  "resize",
+  "trim",
+  "mapRuns",
+  "unmapRuns",
+  "handover",
 ];
 
 export class JudgeFeatures {

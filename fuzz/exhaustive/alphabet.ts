@@ -17,7 +17,7 @@ export interface Letter {
 }
 
 /** More would only make every run longer: depth n costs the nth power. */
-export const LETTERS_AT_MOST = 42;
+export const LETTERS_AT_MOST = 46;
 
 const READ_WRITE = Prot.read | Prot.write;
 const LAST_ADDRESS = 2n ** 64n - 1n;
@@ -34,6 +34,7 @@ export function alphabetOf(configuration: Configuration): readonly Letter[] {
   addGathered(letters);
   addDirty(letters, shapeOf(configuration).tracksDirty, space.pageCount);
   addLayout(letters, configuration.signExtended ? space.pageCount / 2 : space.pageCount, space.pageLg2);
+  addBatches(letters);
   addFailures(letters);
   addBadInput(letters, configuration.upperHalf === true ? -1 : space.pageCount - 1);
   return letters.list;
@@ -108,6 +109,13 @@ function addLayout(to: Letters, pages: number, pageLg2: number): void {
   to.trim(0, pages, "every empty table");
 }
 
+/** Lists of runs in one call, and another program that goes on. */
+function addBatches(to: Letters): void {
+  to.mapRuns(1, [0x10, 0x11, 0x40, 0x08], "single pages over the end of a table, of which two go on");
+  to.unmapRuns(0, 8, 2, "until two runs are told, or all, or a hole comes");
+  to.add({ op: "handover" }, "what waits is synced, and the rest is as it was");
+}
+
 function addFailures(to: Letters): void {
   to.add({ op: "failNextAllocation", nth: 1 }, "no memory for the first table of the next call");
   to.add({ op: "failNextAllocation", nth: 2 }, "no memory in the middle of the next call");
@@ -167,6 +175,17 @@ class Letters {
 
   unmap(page: number, pages: number, why: string): void {
     this.add({ op: "unmap", iova: this.#addressOf(page), length: BigInt(pages) * this.#pageBytes }, why);
+  }
+
+  mapRuns(page: number, outputs: readonly number[], why: string): void {
+    const pageBytes = this.#pageBytes;
+    const runs = outputs.map((output) => [BigInt(output) * pageBytes, pageBytes] as const);
+    this.add({ op: "mapRuns", iova: this.#addressOf(page), runs, prot: READ_WRITE }, why);
+  }
+
+  unmapRuns(page: number, pages: number, capacity: number, why: string): void {
+    const length = BigInt(pages) * this.#pageBytes;
+    this.add({ op: "unmapRuns", iova: this.#addressOf(page), length, capacity }, why);
   }
 
   gathered(page: number, pages: number, why: string): void {

@@ -1,5 +1,5 @@
 /** A checksum over what was done and answered: two runs of one unit agree in it, or something is not determined. */
-import type { Operation, Outcome } from "../../models/operations.js";
+import type { Operation, Outcome, PhysicalRun } from "../../models/operations.js";
 import { highWord, lowWord } from "./words.js";
 
 export class Checksum {
@@ -18,6 +18,11 @@ export class Checksum {
       this.#addBig(operation.pa);
       this.#addWord(operation.prot);
     }
+    if (operation.op === "mapRuns") {
+      this.#addRuns(operation.runs);
+      this.#addWord(operation.prot);
+    }
+    if (operation.op === "unmapRuns") this.#addWord(operation.capacity);
     if (operation.op === "resize") this.#addWord(operation.largestLg2);
     if (outcome === undefined) return;
     if ("code" in outcome) this.#addText(outcome.code);
@@ -32,9 +37,10 @@ export class Checksum {
   }
 
   #addAnswer(outcome: Outcome): void {
-    if (outcome.op === "map") this.#addBig(outcome.mappedBytes);
+    if ("mappedBytes" in outcome) this.#addBig(outcome.mappedBytes);
     if (outcome.op === "trim") this.#addWord(outcome.freedTables);
     if ("removedBytes" in outcome) this.#addBig(outcome.removedBytes);
+    if (outcome.op === "unmapRuns") this.#addRuns(outcome.runs);
     if (outcome.op === "lookup") this.#addBig(outcome.pa ?? 1n);
     if (outcome.op === "deviceWrite") this.#addWord(outcome.permitted ? 2 : 3);
     if (outcome.op === "readAndClearDirty") {
@@ -49,6 +55,13 @@ export class Checksum {
         this.#addBig(pa);
         this.#addWord(sizeLg2);
       }
+    }
+  }
+
+  #addRuns(runs: readonly PhysicalRun[]): void {
+    for (const [pa, length] of runs) {
+      this.#addBig(pa);
+      this.#addBig(length);
     }
   }
 

@@ -1,8 +1,10 @@
 /** From a configuration to the options of the implementation's entry, and to the entry. */
 import {
+  adoptMemory,
   type CommonOptions,
   type FormatEntry,
   type PageTable,
+  PhysicalRuns,
   TableMemory,
   type TableMemoryOptions,
 } from "../../impl/index.js";
@@ -16,12 +18,16 @@ import { tinyObserved } from "./tiny-stamps.js";
 export interface Implementation {
   createMemory(options: TableMemoryOptions): TableMemory;
   entryOf(configuration: Configuration): FormatEntry<CommonOptions>;
+  createRuns(capacity: number): PhysicalRuns;
+  readonly adoptMemory: typeof adoptMemory;
 }
 
 /** This project's observed stamps. */
 export const implementation: Implementation = {
   createMemory: (options) => new TableMemory(options),
   entryOf,
+  createRuns: (capacity) => new PhysicalRuns(capacity),
+  adoptMemory,
 };
 
 const arm = ["vaWidthLg2", "incoherent", "toleratesSizeChange"] as const;
@@ -63,6 +69,19 @@ export function createTable(
   return made.entryOf(configuration).create(optionsOf(configuration, memory, journal));
 }
 
+/** The table of a record, in the memory that was taken over. */
+export function adoptTable(
+  configuration: Configuration,
+  record: string,
+  memory: TableMemory,
+  journal: Journal,
+  made: Implementation,
+): PageTable {
+  const { invalidate } = optionsOf(configuration, memory, journal);
+  const incoherent = configuration.incoherent ? { incoherent: cleanOf(memory, journal) } : {};
+  return made.entryOf(configuration).adopt(record, { memory, invalidate, ...incoherent });
+}
+
 /** The options of the entry that is the configuration's. */
 export function optionsOf(
   configuration: Configuration,
@@ -80,9 +99,12 @@ export function optionsOf(
     freeing,
     invalidate: (range) => journal.invalidated(range),
   };
-  const clean = (address: bigint, lengthBytes: number) =>
+  return { ...common, ...ownOptions(configuration, cleanOf(memory, journal)) };
+}
+
+function cleanOf(memory: TableMemory, journal: Pick<Journal, "cleaned">) {
+  return (address: bigint, lengthBytes: number) =>
     journal.cleaned(Number(address - memory.base) >> 2, lengthBytes);
-  return { ...common, ...ownOptions(configuration, clean) };
 }
 
 function ownOptions(

@@ -19,6 +19,9 @@ const operationNames: readonly Operation["op"][] = [
   "cut",
   "resize",
   "trim",
+  "mapRuns",
+  "unmapRuns",
+  "handover",
 ];
 
 const codeNames = [
@@ -75,7 +78,7 @@ function answerOf(outcome: Outcome): number {
     return outcome.removedBytes === 0n ? 0 : 1 + Math.min(outcome.invalidated.length, 2);
   if ("code" in outcome) return codeNames.indexOf(outcome.code);
   if (outcome.op === "lookup") return outcome.pa === undefined ? 0 : 1;
-  if (outcome.op === "sync") return Math.min(outcome.invalidated.length, 1);
+  if (outcome.op === "sync" || outcome.op === "handover") return Math.min(outcome.invalidated.length, 1);
   if (outcome.op === "entries") return bucket(outcome.entries.length);
   return outcome.op === "deviceWrite" && outcome.permitted ? 1 : 0;
 }

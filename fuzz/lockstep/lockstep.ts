@@ -27,13 +27,18 @@ const WALKS_AFTER_GROWTH = 16;
 /** The operations that may take leaves or tables away, or invalidate. */
 const CHANGING: readonly Operation["op"][] = [
   "map",
+  "mapRuns",
   "unmap",
   "unmapGathered",
+  "unmapRuns",
   "sync",
+  "handover",
   "cut",
   "resize",
   "trim",
 ];
+/** The operations that touch the gather that stays open. */
+const touchesGather = (op: Operation["op"]) => op === "unmapGathered" || op === "sync" || op === "handover";
 /** Stores that an operation may always make: a root, its levels, their marks. */
 const STORES_OF_A_PATH = 32;
 
@@ -187,10 +192,10 @@ export class Lockstep {
 
   #stepUnguarded(operation: Operation): void {
     const { subject, reference } = this;
-    const isUnmap = operation.op === "unmap" || operation.op === "unmapGathered";
-    const before = isUnmap
-      ? runsTouching(reference.runs, operation.iova, operation.iova + operation.length)
-      : [];
+    const before =
+      "length" in operation && operation.op.startsWith("unmap")
+        ? runsTouching(reference.runs, operation.iova, operation.iova + operation.length)
+        : [];
     this.#watch?.begin(pendingSpan(subject));
     const given = this.#apply(operation);
     this.outcome = given;
@@ -201,14 +206,16 @@ export class Lockstep {
     compareOutcomes(operation, given, wanted, this.#differences);
     const changedItems = this.#followItems(operation, wanted, before);
     this.#tables.update(operation.op);
-    if (subject.journal.publications.length > 0) this.#checkPublished();
+    if (subject.journal.publications.length > 0) {
+      this.#checkPublished(operation.op === "mapRuns" ? operation.runs.length : 1);
+    }
     this.#checkCounts();
     if (this.#tables.removed.count > 0) this.#checkCovered(operation, given);
     this.#checkGather(operation, given);
     this.#checkBound(operation, given, changedItems);
     this.#probeAround(operation, wanted);
     this.#addViolation(operation.op, violation);
-    if (operation.op === "map" && wanted.op === "map" && wanted.code !== "OK") this.#blameFailure();
+    if ("mappedBytes" in wanted && wanted.code !== "OK") this.#blameFailure();
     if (this.operations % this.#sweepEvery === 0) this.#differences.first ??= this.checkAll();
   }
 
@@ -236,7 +243,7 @@ export class Lockstep {
   /** Counts the leaf items that the reference gained or lost; returns how many changed. */
   #followItems(operation: Operation, wanted: Outcome, before: readonly Run[]): number {
     this.#newRange = undefined;
-    if (operation.op === "map" && wanted.op === "map" && wanted.mappedBytes > 0n) {
+    if ("mappedBytes" in wanted && "iova" in operation && wanted.mappedBytes > 0n) {
       const end = operation.iova + wanted.mappedBytes;
       this.#newRange = [operation.iova, end - 1n];
       const runs = runsTouching(this.reference.runs, operation.iova, end);
@@ -275,7 +282,7 @@ export class Lockstep {
   }
 
   /** Growth: one publication of root and level; what was mapped before holds from the old root and the new. */
-  #checkPublished(): void {
+  #checkPublished(timesAtMost: number): void {
     const { subject, reference } = this;
     const { publications } = subject.journal;
     const old = this.#root;
@@ -283,7 +290,7 @@ export class Lockstep {
     this.#root = now;
     const cell = publications[publications.length - 1].newTop;
     const published = { root: subject.base + BigInt(cell & ~7) * 4n, topLevel: cell & 7 };
-    if (publications.length > 1) {
+    if (publications.length > timesAtMost) {
       this.#differences.add(
         "I16",
         0n,
@@ -374,12 +381,11 @@ export class Lockstep {
   #checkGather(operation: Operation, given: Outcome): void {
     const { op } = operation;
     if (!CHANGING.includes(op)) return;
-    if (op === "unmapGathered" || op === "sync") this.#checkPending(operation);
+    if (touchesGather(op)) this.#checkPending(operation);
     if ("invalidated" in given) this.#checkAligned(given.invalidated);
     this.#checkLevels(op);
   }
 
-  /** Only these two operations touch the gather that stays open. */
   #checkPending(operation: Operation): void {
     const pending = this.subject.pendingInvalidation;
     const wanted = this.reference.pendingInvalidation;
@@ -411,7 +417,7 @@ export class Lockstep {
     }
     let wantedLeaf = this.#tables.removedLeafLevels;
     let wantedTable = this.#tables.removedTableLevels;
-    if (op === "unmapGathered" || op === "sync") {
+    if (touchesGather(op)) {
       // What was cut may be synced before what was removed waits: there the caches alone (I9) tell the levels.
       if (this.subject.configuration.partialUnmap === "cut") return;
       // What this call removed waits; what waited before is due when anything is invalidated.
@@ -434,8 +440,10 @@ export class Lockstep {
     const { op } = operation;
     let bound = 0;
     const cuts = this.subject.configuration.partialUnmap === "cut" && op.startsWith("unmap");
-    if (!cuts && (op === "map" || op === "unmap" || op === "unmapGathered")) {
-      bound = STORES_OF_A_PATH + 2 * changedItems + 4 * (allocations.length + this.#tables.removedTables);
+    if (!cuts && (op.startsWith("map") || op.startsWith("unmap"))) {
+      const paths = operation.op === "mapRuns" ? operation.runs.length : 1;
+      bound =
+        paths * STORES_OF_A_PATH + 2 * changedItems + 4 * (allocations.length + this.#tables.removedTables);
     } else if (cuts || op === "cut" || op === "resize" || op === "trim") {
       // A mark and a break for each item, beside its two words; tables are filled before anything else changes.
       const filled = allocations.length << (1 + shapeOf(this.subject.configuration).tableBitsLg2);
@@ -453,16 +461,17 @@ export class Lockstep {
   /** Both edges of the operation's range and their neighbours, and two random addresses. */
   #probeAround(operation: Operation, wanted: Outcome): void {
     if ("iova" in operation) {
-      const length = "length" in operation ? operation.length : 1n;
+      const mapped = "mappedBytes" in wanted ? wanted.mappedBytes : 0n;
+      const length = "length" in operation ? operation.length : mapped || 1n;
       this.#probe(operation.iova - 1n);
       this.#probe(operation.iova);
       if (length > 1n) {
         this.#probe(operation.iova + length - 1n);
         this.#probe(operation.iova + length);
       }
-      if (wanted.op === "map" && wanted.code !== "OK" && wanted.mappedBytes > 0n) {
-        this.#probe(operation.iova + wanted.mappedBytes - 1n);
-        this.#probe(operation.iova + wanted.mappedBytes);
+      if ("code" in wanted && wanted.code !== "OK" && mapped > 0n) {
+        this.#probe(operation.iova + mapped - 1n);
+        this.#probe(operation.iova + mapped);
       }
     }
     this.#probeRandomly();

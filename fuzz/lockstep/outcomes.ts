@@ -1,6 +1,6 @@
 /** Whether two outcomes of one operation say the same, and the sentence that tells how they differ. */
 import { describeAddress, describeHex, describeLength } from "../../models/index.js";
-import type { Code, EntryFacts, Operation, Outcome, Range } from "../../models/operations.js";
+import type { Code, EntryFacts, Operation, Outcome, PhysicalRun, Range } from "../../models/operations.js";
 import { type Differences, rightsName } from "./difference.js";
 import type { Invariant } from "./invariants.js";
 
@@ -22,12 +22,15 @@ export function compareOutcomes(
     const isOfRange = rangeCodes.includes(code) || rangeCodes.includes(other);
     differ(isOfRange ? "I18" : "I3", "answered", code, other);
   }
-  if (given.op === "map" && wanted.op === "map" && given.mappedBytes !== wanted.mappedBytes) {
+  if ("mappedBytes" in given && "mappedBytes" in wanted && given.mappedBytes !== wanted.mappedBytes) {
     const [one, other] = [describeLength(given.mappedBytes), describeLength(wanted.mappedBytes)];
     differ(wanted.code === "OK" ? "I3" : "I4", "reports", `${one} mapped`, other);
   }
   if ("removedBytes" in given && "removedBytes" in wanted && given.removedBytes !== wanted.removedBytes) {
     differ("I3", "removed", describeLength(given.removedBytes), describeLength(wanted.removedBytes));
+  }
+  if ("runs" in given && "runs" in wanted && !sameRanges(given.runs, wanted.runs)) {
+    differ("I3", "told", describeRuns(given.runs), describeRuns(wanted.runs));
   }
   if (given.op === "lookup" && wanted.op === "lookup" && given.pa !== wanted.pa) {
     differ("I2", "gave", addressOrMiss(given.pa), addressOrMiss(wanted.pa));
@@ -66,7 +69,8 @@ function isPlainlyEqual(given: Outcome, wanted: Outcome): boolean {
   }
   if ("removedBytes" in given && "removedBytes" in wanted) {
     const isAnswer = codeOf(given) === codeOf(wanted) && given.removedBytes === wanted.removedBytes;
-    return isAnswer && sameRanges(given.invalidated, wanted.invalidated);
+    const isTold = !("runs" in given && "runs" in wanted) || sameRanges(given.runs, wanted.runs);
+    return isAnswer && isTold && sameRanges(given.invalidated, wanted.invalidated);
   }
   return given.op === "lookup" && wanted.op === "lookup" && given.pa === wanted.pa;
 }
@@ -117,6 +121,7 @@ function sameEntry(one: EntryFacts, other: EntryFacts): boolean {
   );
 }
 
+/** Ranges, or runs. */
 function sameRanges(one: readonly Range[], other: readonly Range[]): boolean {
   if (one.length !== other.length) return false;
   for (let index = 0; index < one.length; index++) {
@@ -129,6 +134,7 @@ function sameRanges(one: readonly Range[], other: readonly Range[]): boolean {
 export function describeOutcome(outcome: Outcome): string {
   switch (outcome.op) {
     case "map":
+    case "mapRuns":
       return withInvalidation(
         outcome.code === "OK" ? "OK" : `${outcome.code} after ${describeLength(outcome.mappedBytes)}`,
         outcome.invalidated,
@@ -139,6 +145,10 @@ export function describeOutcome(outcome: Outcome): string {
         codeOf(outcome) === "OK" ? `removed ${describeLength(outcome.removedBytes)}` : codeOf(outcome),
         outcome.invalidated,
       );
+    case "unmapRuns": {
+      const removed = `removed ${describeLength(outcome.removedBytes)}: ${describeRuns(outcome.runs)}`;
+      return withInvalidation(codeOf(outcome) === "OK" ? removed : codeOf(outcome), outcome.invalidated);
+    }
     case "cut":
     case "resize":
       return withInvalidation(outcome.code, outcome.invalidated);
@@ -147,6 +157,7 @@ export function describeOutcome(outcome: Outcome): string {
       return withInvalidation(outcome.code === "OK" ? tables : outcome.code, outcome.invalidated);
     }
     case "sync":
+    case "handover":
       return `invalidated ${describeRanges(outcome.invalidated)}`;
     case "lookup":
       return addressOrMiss(outcome.pa);
@@ -173,6 +184,12 @@ function withInvalidation(what: string, invalidated: readonly Range[]): string {
 function describeRanges(ranges: readonly Range[]): string {
   if (ranges.length === 0) return "nothing";
   return ranges.map(([first, last]) => `${describeAddress(first)} … ${describeAddress(last)}`).join(", ");
+}
+
+function describeRuns(runs: readonly PhysicalRun[]): string {
+  if (runs.length === 0) return "no runs";
+  const shown = runs.slice(0, 3).map(([pa, length]) => `${describeHex(pa)} ${describeLength(length)}`);
+  return shown.join(", ") + (runs.length > 3 ? ` and ${runs.length - 3} more` : "");
 }
 
 function describeDirtyList(dirty: readonly DirtyPart[]): string {

@@ -3,6 +3,7 @@ import {
   type Gather,
   type PageTable,
   PageTableError,
+  type PhysicalRuns,
   Status,
   type StatusCode,
   statusCode,
@@ -10,9 +11,9 @@ import {
 } from "../../impl/index.js";
 import type { Configuration } from "../../models/configuration.js";
 import { shapeOf } from "../../models/index.js";
-import type { Code, EntryFacts, Operation, Outcome, Range } from "../../models/operations.js";
+import type { Code, EntryFacts, Operation, Outcome, PhysicalRun, Range } from "../../models/operations.js";
 import type { PhysicalMemory } from "../../models/walkers/index.js";
-import { createTable, type Implementation, implementation } from "./create-table.js";
+import { adoptTable, createTable, type Implementation, implementation } from "./create-table.js";
 import { frameSizesLg2, smallestFrameLg2 } from "./frames.js";
 import { createItemBits } from "./item-bits/index.js";
 import { Journal } from "./journal.js";
@@ -129,9 +130,11 @@ export class PageTableSubject implements Subject {
   readonly words: Int32Array;
   readonly physical: PhysicalMemory;
   readonly journal: Journal;
-  readonly memory: TableMemory;
-  readonly table: PageTable;
-  readonly #gather: Gather;
+  readonly #made: Implementation;
+  /** These three are others after a handover, over the same words. */
+  #memory: TableMemory;
+  #table: PageTable;
+  #gather: Gather;
   readonly #tracksDirty: boolean;
   readonly #fullBytes: number;
 
@@ -142,18 +145,27 @@ export class PageTableSubject implements Subject {
   ) {
     const { tableBase: base, incoherent } = configuration;
     this.configuration = configuration;
+    this.#made = made;
     const smallest = { smallestFrameLg2: smallestFrameLg2(configuration) };
-    this.memory = made.createMemory({ base, capacityBytes, poison: true, ...smallest });
+    this.#memory = made.createMemory({ base, capacityBytes, poison: true, ...smallest });
     this.base = this.memory.base;
     this.words = this.memory.words;
     this.physical = new WindowMemory(this.words, this.base);
     this.journal = new Journal(incoherent ? this.words.length : 0, createItemBits(configuration));
     this.memory.observer = this.journal;
-    this.table = createTable(configuration, this.memory, this.journal, made);
+    this.#table = createTable(configuration, this.memory, this.journal, made);
     this.#gather = this.table.createGather();
     this.#tracksDirty = shapeOf(configuration).tracksDirty;
     const { table, root } = frameSizesLg2(configuration, configuration.topLevel);
     this.#fullBytes = capacityBytes - wasteOf(table, root);
+  }
+
+  get memory(): TableMemory {
+    return this.#memory;
+  }
+
+  get table(): PageTable {
+    return this.#table;
   }
 
   get liveFrames(): number {
@@ -196,6 +208,16 @@ export class PageTableSubject implements Subject {
         const mappedBytes = table.mappedBytes;
         return { op: "map", code: codeOf(status), mappedBytes, invalidated: this.#invalidated() };
       }
+      case "mapRuns": {
+        const runs = this.#runsOf(operation.runs);
+        const code = refusalOf(() => table.mapRuns(operation.iova, runs, operation.prot));
+        const mappedBytes = operation.runs.length === 0 ? 0n : table.mappedBytes;
+        return { op: "mapRuns", code, mappedBytes, invalidated: this.#invalidated() };
+      }
+      case "unmapRuns":
+        return this.#unmapRuns(operation.iova, operation.length, operation.capacity);
+      case "handover":
+        return this.#handOver();
       case "unmap": {
         const status = table.tryUnmap(operation.iova, operation.length);
         return this.#unmapped("unmap", status);
@@ -237,6 +259,36 @@ export class PageTableSubject implements Subject {
   destroy(): void {
     this.#gather.sync();
     this.table.destroy();
+  }
+
+  #runsOf(list: readonly PhysicalRun[]): PhysicalRuns {
+    const runs = this.#made.createRuns(Math.max(1, list.length));
+    for (const [pa, length] of list) runs.add(pa, length);
+    return runs;
+  }
+
+  #unmapRuns(iova: bigint, length: bigint, capacity: number): Outcome {
+    const told = this.#made.createRuns(capacity);
+    let removedBytes = 0n;
+    const code = refusalOf(() => {
+      removedBytes = this.table.unmapRuns(iova, length, told);
+    });
+    const refused = code === "OK" ? {} : { refusal: code };
+    const runs = [...told].map(({ pa, lengthBytes }): PhysicalRun => [pa, lengthBytes]);
+    return { op: "unmapRuns", ...refused, removedBytes, runs, invalidated: this.#invalidated() };
+  }
+
+  /** To a table over the same memory, as another program that maps it would have it. */
+  #handOver(): Outcome {
+    const { configuration, journal } = this;
+    this.#gather.sync();
+    const record = this.table.handOver();
+    this.memory.observer = undefined;
+    this.#memory = this.#made.adoptMemory(this.words.buffer, [record], { poison: true });
+    this.memory.observer = journal;
+    this.#table = adoptTable(configuration, record, this.memory, journal, this.#made);
+    this.#gather = this.table.createGather();
+    return { op: "handover", invalidated: this.#invalidated() };
   }
 
   #readAndClearDirty(iova: bigint, length: bigint, clear: boolean): Outcome {

@@ -1,6 +1,6 @@
 /** A mutant as the lockstep drives it: this project's implementation, made of the mutant's stamps. */
 import { formatEntry } from "../../impl/format-entry.js";
-import type { TableMemory, TableMemoryOptions } from "../../impl/index.js";
+import type { adoptMemory, PhysicalRuns, TableMemory, TableMemoryOptions } from "../../impl/index.js";
 import type { Configuration } from "../../models/configuration.js";
 import type { Operation, Outcome } from "../../models/operations.js";
 import type { Implementation } from "../lockstep/create-table.js";
@@ -18,6 +18,8 @@ export interface MutantStamp {
   readonly TableMemory: new (
     options: TableMemoryOptions,
   ) => TableMemory;
+  readonly PhysicalRuns: new (capacity: number) => PhysicalRuns;
+  readonly adoptMemory: typeof adoptMemory;
   /** Counted down by every loop of the stamp. */
   readonly turns: { left: number; over: () => void };
 }
@@ -50,7 +52,9 @@ class MutantSubject extends PageTableSubject {
   constructor(configuration: Configuration, stamp: MutantStamp) {
     const made: Implementation = {
       createMemory: (options) => new stamp.TableMemory(options),
-      entryOf: () => formatEntry(stampOf(configuration), stamp),
+      entryOf: () => formatEntry(stampName(configuration), stamp),
+      createRuns: (capacity) => new stamp.PhysicalRuns(capacity),
+      adoptMemory: stamp.adoptMemory,
     };
     super(configuration, undefined, made);
     this.#turns = stamp.turns;

@@ -43,6 +43,8 @@ export function mapBatch(
   const attributesHigh = leafAttributesHigh(prot, domain.flags, domain.encryptionHigh);
   const mayStep = pageReachLg2 === 64 && !domain.cachesNotPresent && domain.strayLow === GRANULE - 1;
   for (let at = 0; at < length; ) {
+    // A run may end where the addresses do; nothing comes behind it.
+    if (at > 0 && (domain.resultLow | domain.resultHigh) === 0) return Status.WRAPS;
     const run = at * RUN_WORDS;
     const status = map(
       domain,

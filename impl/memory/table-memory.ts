@@ -53,6 +53,8 @@ export interface TableMemoryWindow {
   readonly allocatableFromBytes?: number;
   /** log2 of the smallest frame that tables in it have or will ask for, 5 to 12. Default 12. */
   readonly smallestFrameLg2?: number;
+  /** As for a new memory. */
+  readonly poison?: boolean | undefined;
 }
 
 /** A memory that threads share, as a message can carry it: made by `share`, taken by `TableMemory.attach`. */
@@ -75,6 +77,8 @@ export interface AdoptedTableMemory {
   readonly usedBytes: number;
   /** Every frame in use: its physical address, and log2 of its bytes. */
   readonly frames: Iterable<readonly [address: bigint, frameLg2: number]>;
+  /** As for a new memory. */
+  readonly poison?: boolean | undefined;
 }
 
 /** What whoever watches a memory is told. `word` counts 32-bit words from the base. */
@@ -117,7 +121,7 @@ export class TableMemory {
     const isShared = joined !== undefined || made.shared === true;
     const capacityBytes = window?.buffer.byteLength ?? made.capacityBytes ?? 1 << 26;
     this.#unitLg2 = options.smallestFrameLg2 ?? UNIT_LG2_MAX;
-    this.#poison = joined?.poison ?? made.poison ?? false;
+    this.#poison = options.poison ?? false;
     this.base = options.base ?? 0x1_0000_0000n;
     checkPlace(this.base, capacityBytes, this.#unitLg2);
     this.baseLow = lowOf(this.base);
@@ -150,8 +154,8 @@ export class TableMemory {
    * @throws PageTableError INVALID_ARGUMENT where frames lie outside, overlap or are not aligned.
    */
   static adopt(adopted: AdoptedTableMemory): TableMemory {
-    const { buffer, base, smallestFrameLg2, usedBytes, frames } = adopted;
-    const memory = new TableMemory({ buffer, base, smallestFrameLg2, allocatableFromBytes: 0 });
+    const { buffer, base, smallestFrameLg2, usedBytes, frames, poison } = adopted;
+    const memory = new TableMemory({ buffer, base, smallestFrameLg2, allocatableFromBytes: 0, poison });
     memory.#adopt(frames, usedBytes);
     return memory;
   }
