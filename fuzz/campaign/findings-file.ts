@@ -36,6 +36,16 @@ export interface KnownFinding {
   readonly report: string;
 }
 
+/** A finding as it is kept, with its program as text of whatever language. */
+export interface PlainFinding
+  extends Pick<
+    KnownFinding,
+    "configuration" | "invariant" | "key" | "sentence" | "token" | "seed" | "operations" | "report"
+  > {
+  readonly format: string;
+  readonly text: string;
+}
+
 /** When and with which code something was seen. */
 export interface Sighting {
   readonly subject: SubjectName;
@@ -86,22 +96,40 @@ export class Findings {
     }
   }
 
+  /** What was recorded as the finding, whatever its language; undefined where there is none. */
+  textOf(id: number): string | undefined {
+    const [row] = this.#store.rows("SELECT finding FROM findings WHERE id = ?", id);
+    return row === undefined ? undefined : textOf(row, "finding");
+  }
+
   /** Notes that a campaign met it; what was fixed is open again. Gives its status from now on. */
-  record(shrunk: ShrunkFinding, { subject, at, commit }: Sighting): Status {
-    const { finding, key, report } = shrunk;
+  record({ finding, key, report }: ShrunkFinding, sighting: Sighting): Status {
     const { configuration, invariant, sentence, operations, unit } = finding;
+    const plain = {
+      format: configuration.format,
+      configuration: configurationName(configuration),
+      token: tokenOf(finding) ?? "",
+      seed: unit?.seed ?? "",
+      operations: operations.length,
+      text: findingToJson(finding),
+    };
+    return this.recordPlain({ ...plain, invariant, sentence, key, report }, sighting);
+  }
+
+  /** The same for a finding of another language than that of tables. */
+  recordPlain(finding: PlainFinding, { subject, at, commit }: Sighting): Status {
+    const { format, key, configuration, invariant, sentence, token, seed } = finding;
     this.#store.run(
       `INSERT INTO findings (subject, format, key, status, configuration, invariant, sentence, token, seed,
          operations, first_seen, last_seen, first_commit, last_commit, times, finding, report)
        VALUES (?, ?, ?, 'open', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)
        ON CONFLICT DO UPDATE SET last_seen = excluded.last_seen, last_commit = excluded.last_commit,
          times = times + 1, status = CASE status WHEN 'fixed' THEN 'open' ELSE status END`,
-      ...[subject, configuration.format, key, configurationName(configuration), invariant, sentence],
-      ...[tokenOf(finding) ?? "", unit?.seed ?? "", operations.length, at, at, commit, commit],
-      ...[findingToJson(finding), report],
+      ...[subject, format, key, configuration, invariant, sentence, token, seed],
+      ...[finding.operations, at, at, commit, commit, finding.text, finding.report],
     );
     this.#prune();
-    return this.statusOf(subject, configuration.format, key) ?? "open";
+    return this.statusOf(subject, format, key) ?? "open";
   }
 
   statusOf(subject: SubjectName, format: string, key: string): Status | undefined {

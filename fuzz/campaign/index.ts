@@ -11,6 +11,7 @@ export { DatabaseBusy } from "./database.js";
 export {
   type Findings,
   type KnownFinding,
+  type PlainFinding,
   type Sighting,
   withFindings,
 } from "./findings-file.js";

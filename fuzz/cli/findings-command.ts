@@ -1,9 +1,12 @@
 /** `genpt findings`: what all campaigns have found, as a list, one by one, as files. */
 import { existsSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import pc from "picocolors";
 import { operationToJson } from "../../models/index.js";
 import { type Findings, type KnownFinding, type Status, withFindings } from "../campaign/index.js";
 import { saveCorpusFile } from "../lockstep/index.js";
+import { isSystemFinding, systemFileName, systemFindingFromText } from "../system/index.js";
 import { findingsFile } from "./sightings.js";
 import { Exit, UsageError } from "./usage.js";
 
@@ -43,21 +46,34 @@ export async function showFinding(id: number, options: FindingsOptions): Promise
   return Exit.clean;
 }
 
-/** Writes programs as files of the corpus, named for what they are; those of the canary only when they are named. */
+/**
+ * Writes programs as files of the corpus, named for what they are; those of the canary only when they are named. Those
+ * of machines have a folder of their own beside it.
+ */
 export async function exportFindings(
   ids: readonly number[],
   options: FindingsOptions & { readonly to: string },
 ): Promise<Exit> {
   const programs = await withExisting(options, (findings) => {
     const chosen = ids.length > 0 ? ids.map((id) => existing(findings, id)) : findings.list().filter(isOurs);
-    return chosen.flatMap(({ id }) => findings.programOf(id) ?? []);
+    return chosen.map(({ id }) => ({ program: findings.programOf(id), text: findings.textOf(id) ?? "" }));
   });
   const files: string[] = [];
-  for (const program of programs) files.push(await saveCorpusFile(options.to, program));
+  for (const { program, text } of programs) {
+    if (program !== undefined) files.push(await saveCorpusFile(options.to, program));
+    else if (isSystemFinding(text)) files.push(await saveSystem(join(dirname(options.to), "systems"), text));
+  }
   process.stdout.write(
     options.json === true ? `${JSON.stringify(files)}\n` : files.map((file) => `${file}\n`).join(""),
   );
   return Exit.clean;
+}
+
+async function saveSystem(folder: string, text: string): Promise<string> {
+  const file = join(folder, systemFileName(systemFindingFromText(text)));
+  await mkdir(folder, { recursive: true });
+  await writeFile(file, text);
+  return file;
 }
 
 export async function setStatus(id: number, status: Status, options: FindingsOptions): Promise<Exit> {

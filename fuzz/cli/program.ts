@@ -2,6 +2,7 @@
  * The command line: its commands, options and help. What a command does is in a module of its own, loaded when it is
  * asked for, so that help and refusals come at once.
  */
+import { existsSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
 import pc from "picocolors";
 import { canaryNames } from "../campaign/canary-names.js";
@@ -172,8 +173,8 @@ function addRepro(add: Add, end: End): void {
     .option("--trace", "print every operation and what it gave")
     .addOption(canaryOption());
   addAgainst(command).action(async (what: string, options: ReproOptions) => {
-    if (what.startsWith("system-")) {
-      const { systemRepro } = await import("./system-command.js");
+    if (what.startsWith("system-") && !existsSync(what)) {
+      const { systemRepro } = await import("./system-repro.js");
       return end(systemRepro(what));
     }
     const { reproCommand } = await import("./repro-command.js");

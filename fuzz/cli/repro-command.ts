@@ -24,7 +24,9 @@ import {
   type SubjectFactory,
   TokenError,
 } from "../lockstep/index.js";
+import { isSystemFinding } from "../system/index.js";
 import { type AgainstArguments, againstOptions } from "./against-command.js";
+import { systemReproFile } from "./system-repro.js";
 import { Exit, UsageError } from "./usage.js";
 
 export interface ReproOptions extends AgainstArguments {
@@ -67,6 +69,7 @@ export function reproCommand(what: string, options: ReproOptions): Exit {
 }
 
 function replayFile(file: string, judged: Judged, { trace }: ReproOptions): Exit {
+  if (isSystemFinding(readFileSync(file, "utf8"))) return systemReproFile(file);
   const program = readProgram(file);
   if (trace) printTrace(program, judged.subjectOf);
   const { finding } = runProgram(program.configuration, program.operations, judged.subjectOf);

@@ -1,22 +1,21 @@
-/** `genpt fuzz --system` and `genpt repro system-…`: whole machines with IOMMUs under random programs. */
-import { createHash } from "node:crypto";
+/** `genpt fuzz --system`: whole machines with IOMMUs under random programs. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import pc from "picocolors";
 import {
-  describeSystemOperation,
-  runSystemUnit,
   type SystemFinding,
   type SystemName,
   type SystemUnit,
   type SystemUnitResult,
-  systemNames,
+  systemFileName,
+  systemFindingToText,
   systemUnitOperations,
 } from "../system/index.js";
 import { LiveLine } from "./live-line.js";
-import { seedFrom } from "./seeds.js";
-import { Exit, UsageError } from "./usage.js";
+import { commitHere, seedFrom } from "./seeds.js";
+import { reportOf, tokenOf } from "./system-repro.js";
+import { replaySystems, SystemSightings } from "./system-sightings.js";
+import { Exit } from "./usage.js";
 import { WatchedPool } from "./watched-pool.js";
 
 export interface SystemOptions {
@@ -50,6 +49,7 @@ export async function systemCommand(options: SystemOptions): Promise<Exit> {
   write(`seed ${seed}, systems ${options.system.join(" and ")}, ${workers} threads\n`);
   const totals: Totals = { operations: 0, units: 0, failures: 0, findings: new Map() };
   const pool = new WatchedPool(workers);
+  const sightings = new SystemSightings(options.out, commitHere());
   const began = Date.now();
   let stopped = false;
   const stop = () => {
@@ -57,24 +57,34 @@ export async function systemCommand(options: SystemOptions): Promise<Exit> {
   };
   process.once("SIGINT", stop);
   const units = unitsOf(options, seed, () => stopped || isOver(options, began));
+  const patience = (options.patience ?? PATIENCE_SECONDS) * 1000;
   const feed = async () => {
     for (const unit of units) {
-      const patience = (options.patience ?? PATIENCE_SECONDS) * 1000;
       count(totals, await pool.run<SystemUnit, SystemUnitResult>("runSystemUnitJob", unit, patience));
       if (options.json !== true) line.show(summaryLine(totals, Date.now() - began));
     }
   };
+  let failing: readonly string[] = [];
   try {
+    const replayed = await replaySystems(pool, sightings, options.system, patience);
+    failing = replayed.failing;
+    if (replayed.tried > 0) write(`replayed ${replayed.tried}, ${failing.length} fail\n`);
+    for (const one of failing) write(`  ${one}\n`);
     await Promise.all(Array.from({ length: workers }, feed));
   } finally {
     process.removeListener("SIGINT", stop);
     await pool.end();
   }
-  for (const finding of totals.findings.values())
-    write(`\n${reportOf(finding)}saved:  ${save(options.out, finding)}\n`);
+  let isOpen = failing.length > 0;
+  for (const finding of totals.findings.values()) {
+    const report = reportOf(finding);
+    write(`\n${report}saved:  ${save(options.out, finding)}\n`);
+    const status = await sightings.record(finding, tokenOf(finding.unit), report);
+    isOpen ||= status !== "known";
+  }
   write(`${summaryLine(totals, Date.now() - began)}\n`);
   if (options.json === true) process.stdout.write(`${JSON.stringify(asJson(seed, totals), null, 2)}\n`);
-  return totals.failures === 0 ? Exit.clean : Exit.finding;
+  return isOpen ? Exit.finding : Exit.clean;
 }
 
 /** The systems take turns. Several take from the same list: each unit is handed out once. */
@@ -119,50 +129,10 @@ function summaryLine({ operations, units, failures }: Totals, milliseconds: numb
   return `${seconds} s  ${operations} operations  ${perSecond}/s  ${units} units  ${findings}`;
 }
 
-const TOKEN = /^system-([a-z]+):([\w.-]+):(\d+):(\d+)$/;
-
-function tokenOf({ system, seed, unit, operations }: SystemUnit): string {
-  return `system-${system}:${seed}:${unit}:${operations}`;
-}
-
-/** Runs the unit of a token again. */
-export function systemRepro(token: string): Exit {
-  const [, name, seed = "", unit, operations] = TOKEN.exec(token) ?? [];
-  if (name === undefined) throw new UsageError(`"${token}" is no token: system-NAME:SEED:UNIT:OPERATIONS`);
-  const system = systemNames.find((one) => one === name);
-  if (system === undefined)
-    throw new UsageError(`there is no system "${name}"; there are ${systemNames.join(", ")}`);
-  const { finding } = runSystemUnit({ system, seed, unit: Number(unit), operations: Number(operations) });
-  if (finding === undefined) {
-    process.stdout.write(`${pc.green("passes:")} ${token}\n`);
-    return Exit.clean;
-  }
-  process.stdout.write(reportOf(finding));
-  return Exit.finding;
-}
-
-function reportOf(finding: SystemFinding): string {
-  const { shape, invariant, sentence, program, shrunkFrom, unit } = finding;
-  const facts = Object.entries(shape).map(([name, value]) => `${name} ${value}`);
-  const steps = program.map((operation, index) => `  ${index + 1}  ${describeSystemOperation(operation)}`);
-  return [
-    pc.red(`property ${invariant} violated: ${sentence}`),
-    `  ${facts.join(", ")}`,
-    `  op ${program.length} of ${program.length} (shrunk from ${shrunkFrom})`,
-    "",
-    ...steps,
-    "",
-    `  replay:  npx genpt repro ${tokenOf(unit)}`,
-    "",
-  ].join("\n");
-}
-
 function save(directory: string, finding: SystemFinding): string {
-  const text = `${JSON.stringify(finding, null, 2)}\n`;
-  const hash = createHash("sha256").update(JSON.stringify(finding.program)).digest("hex").slice(0, 8);
-  const file = join(directory, `${finding.invariant}-system-${finding.unit.system}-${hash}.json`);
+  const file = join(directory, systemFileName(finding));
   mkdirSync(directory, { recursive: true });
-  writeFileSync(file, text);
+  writeFileSync(file, systemFindingToText(finding));
   return file;
 }
 

@@ -12,7 +12,13 @@ import {
   type OracleName,
   runUnit,
 } from "../lockstep/index.js";
-import { runSystemUnit, type SystemUnit, type SystemUnitResult } from "../system/index.js";
+import {
+  failureOfFinding,
+  runSystemUnit,
+  type SystemFinding,
+  type SystemUnit,
+  type SystemUnitResult,
+} from "../system/index.js";
 import type { Watched } from "./watched-pool.js";
 
 export interface UnitJob {
@@ -46,6 +52,10 @@ export interface ProgramJob {
   readonly configuration: string;
   readonly operations: readonly Operation[];
   readonly canary: CanaryName | undefined;
+}
+
+export interface SystemProgramJob {
+  readonly finding: SystemFinding;
 }
 
 export function runUnitJob({ configuration: name, canary, ...job }: UnitJob & Watched): UnitDone {
@@ -88,6 +98,12 @@ export function runProgramJob({ configuration: name, operations, canary, ...job 
 export function runSystemUnitJob(job: SystemUnit & Watched): SystemUnitResult {
   begin(job);
   return runSystemUnit(job, { began: () => Atomics.add(job.progress, 0, 1) });
+}
+
+/** What breaks in the program of a finding; undefined: nothing. */
+export function runSystemProgramJob({ finding, ...job }: SystemProgramJob & Watched): string | undefined {
+  begin(job);
+  return failureOfFinding(finding, { began: () => Atomics.add(job.progress, 0, 1) })?.sentence;
 }
 
 /** From here on the job is watched. */

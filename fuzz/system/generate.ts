@@ -114,9 +114,14 @@ function drawMapping(random: Chance, shape: MachineShape) {
     pages === PAGES_1G ? Math.floor(place / PAGES_1G) * PAGES_1G : place + (pages === 512 ? 0 : inside);
   // Mostly in phase with the input address, so that pages grow together.
   const isInPhase = pages === PAGES_1G || random.below(4) !== 0;
-  const mfn = isInPhase ? (dfn % 2 ** 27) + 0x100_0000 : 0x10_0000 + random.below(1 << 20);
+  const mfn = isInPhase ? frameInPhase(dfn) : 0x10_0000 + random.below(1 << 20);
   const access = random.below(4) === 0 ? 1 + random.below(2) : 3;
   return { dfn, mfn, pages: Math.min(pages, limit - dfn), access };
+}
+
+/** A frame as far into a page of any size as the input address; 39 bits hold it. */
+export function frameInPhase(dfn: number): number {
+  return (dfn % 2 ** 26) + 0x100_0000;
 }
 
 /** Few that begin at different places, one large page, some two of them, or very many. */

@@ -3,6 +3,14 @@ export type { MachineParts } from "./build.js";
 export { type SystemName, systemNames } from "./names.js";
 export { describeSystemOperation } from "./operations.js";
 export {
+  failureOfFinding,
+  isSystemFinding,
+  systemFileName,
+  systemFindingFromText,
+  systemFindingToText,
+  systemKeyOf,
+} from "./saved.js";
+export {
   runSystemUnit,
   type SystemFinding,
   type SystemUnit,

@@ -362,8 +362,9 @@ export class Machine {
     const after = account.frames.copy();
     onPaper(after);
     owed.cpus.add(this.#parts.queues.currentCpu);
-    owed.before.push(account.frames);
     owed.ranges.push({ dfn, pages });
+    // Whatever else is owed lets devices find this as well.
+    for (const pending of new Set([owed, account.owed, account.batch])) pending?.before.push(account.frames);
     const stale = this.#shape.tablesSeen === "buffer-flushed" ? this.#accounts.mapsOf(account) : [];
     this.#probes.watchRange(account, dfn, pages, [account.frames, after, ...stale]);
     return after;

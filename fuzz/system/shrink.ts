@@ -1,4 +1,5 @@
 /** Makes a failing program of a machine small: operations go first, then pages, then places. */
+import { frameInPhase } from "./generate.js";
 import type { SystemOperation } from "./operations.js";
 
 type Program = readonly SystemOperation[];
@@ -54,7 +55,7 @@ function simplerOnes(operation: SystemOperation): readonly SystemOperation[] {
         { ...operation, dfn: dfn % 512 },
         { ...operation, dfn: 0, pages: pages + (dfn % 512) },
         { ...operation, access: 3 },
-        { ...operation, mfn: dfn + 0x100_0000 },
+        { ...operation, mfn: frameInPhase(dfn) },
       ].filter((simpler) => isSimpler(simpler, operation));
     }
     case "unmap":
@@ -85,6 +86,6 @@ function weight(operation: SystemOperation): number {
   if (!("pages" in operation)) return 0;
   const place = operation.dfn + operation.pages * 4;
   if (!("mfn" in operation)) return place;
-  const phase = operation.mfn === operation.dfn + 0x100_0000 ? 0 : 0.5;
+  const phase = operation.mfn === frameInPhase(operation.dfn) ? 0 : 0.5;
   return place + phase + (operation.access === 3 ? 0 : 0.25);
 }

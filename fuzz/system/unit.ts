@@ -45,9 +45,14 @@ export interface RunOptions {
   readonly spoil?: ((parts: MachineParts) => void) | undefined;
 }
 
+/** What a unit's machine and its probes are drawn from. */
+export function seedOf({ system, seed, unit }: SystemUnit): string {
+  return `${system}/${seed}/${unit}`;
+}
+
 /** Runs a unit. Without a finding every operation of it was done. */
 export function runSystemUnit(unit: SystemUnit, options: RunOptions = {}): SystemUnitResult {
-  const seed = `${unit.system}/${unit.seed}/${unit.unit}`;
+  const seed = seedOf(unit);
   const random = Random.fromSeed(seed);
   const shape = drawShape(unit.system, random);
   const program: SystemOperation[] = [
