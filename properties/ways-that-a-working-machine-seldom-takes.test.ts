@@ -1,0 +1,202 @@
+/** Firmware's left-overs, devices that are not where they should be, flushes that fail twice: what drivers do then. */
+import test from "ava";
+import { PageTableError, Status } from "../impl/index.js";
+import { GuestCr3Table } from "../impl/iommu/amd/guest-cr3.js";
+import { AmdUnit } from "../impl/iommu/amd/unit.js";
+import { setUpHardwareDomain } from "../impl/iommu/hardware-domain.js";
+import { DomainIds } from "../impl/iommu/intel/domain-ids.js";
+import { UnitMemory } from "../impl/iommu/unit-memory.js";
+import { AmdIommuDevice, VtdUnitDevice } from "../models/iommu/index.js";
+import { createScene, READ_WRITE, withMethods } from "./domain-scene.js";
+import {
+  amdScene,
+  deviceId,
+  intelScene,
+  newMemory,
+  physicalMemory,
+  processes,
+  scalableScene,
+  seen,
+} from "./iommu-scene.js";
+
+const DISK = { id: deviceId(2, 0x10) };
+const STATUS = 0x2020;
+/** EventLogRun and CmdBufRun. Source: 48882, IOMMU Status Register (MMIO offset 2020h). */
+const RUNNING = (1 << 3) | (1 << 4);
+
+test("AMD: a unit that firmware left running gets its rings once it has stopped", (t) => {
+  const memory = newMemory();
+  const hardware = new AmdIommuDevice(physicalMemory(memory));
+  const relax = processes(hardware);
+  let left = 5;
+  const registers = {
+    read32: (offset: number) => hardware.read32(offset) | (offset === STATUS && left > 0 ? RUNNING : 0),
+    read64: (offset: number) => hardware.read64(offset),
+    write32: (offset: number, value: number) => hardware.write32(offset, value),
+    write64: (offset: number, value: bigint) => hardware.write64(offset, value),
+  };
+  const unit = AmdUnit.create({
+    memory,
+    registers,
+    lastRequester: 0x3ff,
+    relax: () => {
+      if (left === 0) relax();
+      else left--;
+    },
+  });
+  unit?.enable();
+  t.is(left, 0);
+  t.deepEqual(hardware.misuses(), []);
+  t.regex(seen(hardware.dma(0x210, 0x5000n, 4, true)), /^fault/);
+});
+
+test("AMD: a requester beyond the device table is refused, whatever is asked of it", (t) => {
+  const { unit } = amdScene();
+  const far = { id: deviceId(4, 0) };
+  for (const call of [() => unit.block(far), () => unit.passThrough(far), () => unit.entryOf(0x400)]) {
+    t.throws(call);
+  }
+  t.false(unit.entryOf(0x3ff).passesThrough);
+});
+
+test("a PASID that never was set is cleared without a trace", (t) => {
+  const memory = newMemory();
+  const table = GuestCr3Table.create(new UnitMemory({ memory }), 2);
+  const live = memory.liveFrames;
+  table?.clear(0x300);
+  t.is(table?.get(0x300), undefined);
+  t.is(memory.liveFrames, live);
+});
+
+test("VT-d: an id that nobody has is released without a trace", (t) => {
+  for (const reservesZero of [false, true]) {
+    const ids = new DomainIds(4, reservesZero);
+    const first = ids.acquire(7);
+    ids.release(9);
+    t.is(ids.of(7), first);
+    t.is(ids.of(9), undefined);
+    ids.release(7);
+    t.is(ids.of(7), undefined);
+    t.is(ids.acquire(8), first);
+  }
+});
+
+test("VT-d: a unit that the system does not have is no place for a device", (t) => {
+  const { unit: foreign } = intelScene();
+  const { system } = intelScene({ system: { unitOf: () => foreign, quarantine: "scratch-page" } });
+  t.throws(() => system.addDevice(DISK), { instanceOf: PageTableError, code: "INVALID_ARGUMENT" });
+});
+
+test("VT-d: a PASID with second-stage tables, and a PASID's pages, are forgotten", (t) => {
+  const { hardware, unit, system } = scalableScene({ system: { quarantine: "scratch-page" } });
+  t.is(system.addDevice(DISK), Status.OK);
+  const root = system.createDomain({ id: 3 });
+  root.legacyMap(5, 0x700, 1, READ_WRITE);
+  t.is(unit.attachPasid(DISK, 4, { stage: "none", levels: 4, domainId: 40 }), Status.OK);
+  t.is(
+    unit.attachPasid(DISK, 5, { stage: "second", root: 0x1_0000_0000, levels: 4, domainId: 41 }),
+    Status.OK,
+  );
+  unit.flushPasidPages(40, 4);
+  unit.flushPasidPages(40, 4, { dfn: 8, order: 3 });
+  unit.detachPasid(DISK, 5);
+  unit.detachPasid(DISK, 5);
+  unit.detachPasid(DISK, 4);
+  t.deepEqual(hardware.misuses(), []);
+  t.deepEqual(hardware.cachedDisagreements(), []);
+});
+
+test("a flush that fails for each range of a batch is told of once, by its first status", (t) => {
+  const scene = createScene();
+  scene.domain.beginBatch();
+  scene.domain.legacyMap(1, 0x10, 1, READ_WRITE);
+  scene.domain.legacyUnmap(1, 1);
+  scene.domain.legacyMap(2, 0x10, 1, READ_WRITE);
+  scene.flushStatus = Status.HARDWARE_STOPPED;
+  const ranges = [1, 2].map((first) => ({ first, last: first }));
+  const before = scene.told.length;
+  t.is(scene.domain.endBatch(ranges), Status.HARDWARE_STOPPED);
+  t.true(scene.told.length > before);
+  t.true(scene.domain.isCrashed);
+});
+
+test("the hardware domain's unmapping goes on after two errors, and names the first", (t) => {
+  const failing = [Status.OUT_OF_MEMORY, Status.PARTIAL_ENTRY];
+  const { domain } = createScene({
+    isHardware: true,
+    wrap: (paging) => withMethods(paging, { unmapPage: () => failing.shift() ?? Status.OK }),
+  });
+  t.is(domain.tryUnmap(1, 3, { flags: 0 }), Status.OUT_OF_MEMORY);
+  t.deepEqual(failing, []);
+  t.is(domain.donePages, 3);
+});
+
+test("a domain that dies drops what is mapped, and says nothing of what fails", (t) => {
+  const lines: string[] = [];
+  const { domain } = createScene({
+    log: (line) => lines.push(line),
+    wrap: (paging) => withMethods(paging, { unmapPage: () => Status.OUT_OF_MEMORY }),
+  });
+  t.is(domain.tryUnmap(1, 1, { flags: 0 }), Status.OUT_OF_MEMORY);
+  t.is(lines.length, 1);
+  t.false(domain.isDying);
+  domain.die();
+  t.true(domain.isDying);
+  t.is(domain.tryMap(1, 1, 1, READ_WRITE, { flags: 0 }), Status.OK);
+  t.is(domain.lookup(1), undefined);
+  t.is(domain.tryUnmap(1, 1, { flags: 0 }), Status.OUT_OF_MEMORY);
+  t.is(lines.length, 1);
+});
+
+test("a domain without tables counts none", (t) => {
+  const { domain } = createScene({ isHardware: true, translatedBy: "nothing" });
+  t.deepEqual([domain.shatters, domain.coalesces], [0, 0]);
+});
+
+test("the hardware domain's set-up warns of a flush that failed", (t) => {
+  const scene = createScene({ isHardware: true, strict: true });
+  scene.flushStatus = Status.HARDWARE_STOPPED;
+  const layout = { memory: [], own: [], denied: [], readOnly: [{ first: 1, last: 2 }] };
+  const { warnings, pages } = setUpHardwareDomain(scene.domain, layout);
+  t.is(pages, 2);
+  t.deepEqual(warnings, [{ first: 0, last: 0xf_ffff, status: Status.HARDWARE_STOPPED }]);
+});
+
+test("CPUs that are not there wait for nothing; the one that runs is not dead", (t) => {
+  const { queues } = createScene();
+  t.deepEqual([queues.isScheduled(5), queues.waiting(5)], [false, 0]);
+  queues.downPrepare(0);
+  t.throws(() => queues.dead(0), { code: "INVALID_ARGUMENT" });
+});
+
+test("domains are made as their options say, or not at all", (t) => {
+  const translatedBy = { translatedBy: "magic" };
+  t.throws(() => Reflect.apply(createScene, undefined, [translatedBy]), { code: "INVALID_OPTION" });
+  for (const { system } of [amdScene(), intelScene()]) {
+    t.throws(() => system.createDomain({ id: 1, translatedBy: "passthrough" }), { code: "INVALID_OPTION" });
+  }
+});
+
+test("what a wait throws that is no refusal of the hardware's reaches whoever flushed", (t) => {
+  const memory = newMemory();
+  const amd = new AmdIommuDevice(physicalMemory(memory), { waits: true });
+  const vtd = new VtdUnitDevice(physicalMemory(memory), { waits: true });
+  let isBroken = false;
+  const relaxing = (hardware: AmdIommuDevice | VtdUnitDevice) => () => {
+    if (isBroken) throw new TypeError("the platform's");
+    processes(hardware)();
+  };
+  const systems = [
+    amdScene({ memory, made: amd, unit: { relax: relaxing(amd) } }).system,
+    intelScene({ memory, made: vtd, unit: { relax: relaxing(vtd) } }).system,
+  ];
+  for (const system of systems) {
+    t.is(system.addDevice(DISK), Status.OK);
+    const domain = system.createDomain({ id: 1 });
+    t.is(system.assign(DISK.id, domain), Status.OK);
+    domain.legacyMap(1, 2, 1, READ_WRITE);
+    isBroken = true;
+    t.throws(() => domain.legacyUnmap(1, 1), { instanceOf: TypeError });
+    isBroken = false;
+  }
+});
