@@ -20,6 +20,7 @@ export * from "./stamp/stamp.js";
 export { TableMemory } from "./memory/table-memory.js";
 export { PhysicalRuns } from "./memory/physical-runs.js";
 export { adoptMemory } from "./adopt.js";
+export { formatEntry } from "./format-entry.js";
 export { turns } from "./engine/variants/observed.js";
 `;
 

@@ -1,5 +1,5 @@
 /** A mutant as the lockstep drives it: this project's implementation, made of the mutant's stamps. */
-import { formatEntry } from "../../impl/format-entry.js";
+import type { formatEntry } from "../../impl/format-entry.js";
 import type { adoptMemory, PhysicalRuns, TableMemory, TableMemoryOptions } from "../../impl/index.js";
 import type { Configuration } from "../../models/configuration.js";
 import type { Operation, Outcome } from "../../models/operations.js";
@@ -20,6 +20,7 @@ export interface MutantStamp {
   ) => TableMemory;
   readonly PhysicalRuns: new (capacity: number) => PhysicalRuns;
   readonly adoptMemory: typeof adoptMemory;
+  readonly formatEntry: typeof formatEntry;
   /** Counted down by every loop of the stamp. */
   readonly turns: { left: number; over: () => void };
 }
@@ -52,7 +53,7 @@ class MutantSubject extends PageTableSubject {
   constructor(configuration: Configuration, stamp: MutantStamp) {
     const made: Implementation = {
       createMemory: (options) => new stamp.TableMemory(options),
-      entryOf: () => formatEntry(stampName(configuration), stamp),
+      entryOf: () => stamp.formatEntry(stampName(configuration), stamp),
       createRuns: (capacity) => new stamp.PhysicalRuns(capacity),
       adoptMemory: stamp.adoptMemory,
     };

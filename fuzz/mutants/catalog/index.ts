@@ -1,5 +1,6 @@
 /** All mutants by the file of the source that they change, the controls, and what waits for its code. */
 import type { Mutant } from "../mutant.js";
+import { batchMutants } from "./batches.js";
 import { itemMutants } from "./items.js";
 import { layoutMutants } from "./layout.js";
 import { mapMutants } from "./map.js";
@@ -15,6 +16,7 @@ export const mutants: readonly Mutant[] = [
   ...unmapMutants,
   ...mapMutants,
   ...layoutMutants,
+  ...batchMutants,
   ...memoryMutants,
   ...readingMutants,
   ...itemMutants,

@@ -28,11 +28,6 @@ export const pending: readonly Pending[] = [
     title: "the page size of a dirty bitmap is multiplied past 64 bits",
     waitsFor: "dirty bitmaps of the layer above the engine",
   },
-  {
-    id: "M35",
-    title: "frames carried from one batch to the next",
-    waitsFor: "batches of the layer above the engine",
-  },
   { id: "M38", title: "a device table entry is cleared by bytes", waitsFor: "device tables" },
   {
     id: "M42",
