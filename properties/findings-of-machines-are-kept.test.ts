@@ -1,7 +1,8 @@
 /** What breaks a machine is kept like every finding: its program replays, and campaigns meet it once. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import test from "ava";
 import { SystemSightings } from "../fuzz/cli/system-sightings.js";
 import {
@@ -15,6 +16,7 @@ import {
   systemKeyOf,
 } from "../fuzz/system/index.js";
 
+const corpus = fileURLToPath(new URL("../../corpus/systems", import.meta.url));
 const directory = mkdtempSync(join(tmpdir(), "genpt-machines-"));
 
 test.after.always(() => rmSync(directory, { recursive: true, force: true }));
@@ -39,6 +41,15 @@ test("a saved finding fails again where the mistake is, and passes where it is n
   t.deepEqual(read, finding);
   t.is(failureOfFinding(read, { spoil })?.sentence, finding.sentence);
   t.is(failureOfFinding(read), undefined);
+});
+
+test("what broke a machine once breaks none any more", (t) => {
+  const names = readdirSync(corpus).filter((name) => name.endsWith(".json"));
+  t.true(names.length > 0);
+  for (const name of names) {
+    const finding = systemFindingFromText(readFileSync(join(corpus, name), "utf8"));
+    t.is(failureOfFinding(finding)?.sentence, undefined, name);
+  }
 });
 
 test("what is no finding of a machine of this version is refused", (t) => {

@@ -209,6 +209,7 @@ export class Machine {
   #assign(device: number, number: number): void {
     const account = this.#accounts.domains.get(number);
     if (account === undefined) return;
+    this.#probes.watchMove(device, account);
     const status = this.#withUnitsTables([device], () =>
       this.#parts.system.assign(idOf(device), account.domain),
     );

@@ -20,6 +20,8 @@ interface Watched {
   readonly device: number;
   readonly dfn: number;
   readonly allowed: readonly string[];
+  /** Through the caches: what is cached half-way must not stay. */
+  readonly isCached?: boolean;
 }
 
 export class Probes {
@@ -106,11 +108,24 @@ export class Probes {
     }
   }
 
+  /** A device that goes to a domain finds what it found before, or what is the domain's, or nothing. */
+  watchMove(device: number, account: DomainAccount): void {
+    // In scalable mode what is cached half-way is judged after the move alone.
+    if (this.#shape.scalable) return;
+    for (const dfn of account.frames.edges().slice(0, PROBES)) {
+      if (!this.#isPage(dfn)) continue;
+      const before = this.#accounts.allowed(device, dfn, false, false);
+      const after = this.#accounts.mapsOf(account).map((frames) => factName(frames.at(dfn), false));
+      const allowed = [...before, ...after, NOTHING];
+      this.#watch.push({ device, dfn, allowed, isCached: true });
+    }
+  }
+
   #betweenStores(): void {
     if (this.#watch.length === 0 || this.#watchLeft === 0 || this.seen !== undefined) return;
     this.#watchLeft--;
-    for (const { device, dfn, allowed } of this.#watch) {
-      const seen = this.uncached(device, dfn, false);
+    for (const { device, dfn, allowed, isCached } of this.#watch) {
+      const seen = isCached === true ? this.#cached(device, dfn) : this.uncached(device, dfn, false);
       if (allowed.includes(seen)) continue;
       const sentence = `between two stores ${pageName(dfn)} is ${seen}, and may be ${allowed.join(" or ")}`;
       this.seen = new SystemDifference("31", sentence);
@@ -120,6 +135,10 @@ export class Probes {
   /** What memory says. */
   uncached(device: number, dfn: number, write: boolean): string {
     return nameOf(this.#hardware.translateUncached(device, BigInt(dfn) * PAGE_BYTES, write));
+  }
+
+  #cached(device: number, dfn: number): string {
+    return nameOf(this.#hardware.dma(device, BigInt(dfn) * PAGE_BYTES, 4, false));
   }
 
   dma(device: number, dfn: number, write: boolean, ats: boolean): void {

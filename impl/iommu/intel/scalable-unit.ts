@@ -185,10 +185,11 @@ export class ScalableUnit implements DeviceUnit {
       if (status !== Status.OK) return status;
     }
     const tables = PasidTables.create(this.memory, this.#directoryLg2);
-    if (tables === undefined) return Status.OUT_OF_MEMORY;
-    const status = tables.set(RID_PASID, translation);
-    if (status !== Status.OK) {
-      tables.destroy();
+    const status = tables?.set(RID_PASID, translation) ?? Status.OUT_OF_MEMORY;
+    if (tables === undefined || status !== Status.OK) {
+      tables?.destroy();
+      // The context table that was reserved stays, and is news to the unit.
+      this.#forgetAbsence();
       return status;
     }
     for (const requester of requesters) this.#roots.install(requester, tables, ats);
