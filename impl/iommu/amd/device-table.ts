@@ -122,11 +122,6 @@ export class DeviceTable {
     return BigInt(this.#memory.addressOf(this.#frame)) | BigInt(pages - 1);
   }
 
-  /** Physical address of an entry. */
-  addressOf(requester: number): number {
-    return this.#memory.addressOf(this.#wordOf(requester));
-  }
-
   read(requester: number): DecodedEntry {
     const [low0, high0, low1, high1] = this.#memory.load128(this.#wordOf(requester));
     return {
