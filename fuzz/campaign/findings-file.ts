@@ -37,7 +37,7 @@ export interface KnownFinding {
 }
 
 /** A finding as it is kept, with its program as text of whatever language. */
-export interface PlainFinding
+interface PlainFinding
   extends Pick<
     KnownFinding,
     "configuration" | "invariant" | "key" | "sentence" | "token" | "seed" | "operations" | "report"

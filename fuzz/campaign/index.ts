@@ -11,7 +11,6 @@ export { DatabaseBusy } from "./database.js";
 export {
   type Findings,
   type KnownFinding,
-  type PlainFinding,
   type Sighting,
   withFindings,
 } from "./findings-file.js";

@@ -14,7 +14,7 @@ import { Hung, type WatchedPool } from "./watched-pool.js";
 import type { SystemProgramJob } from "./worker.js";
 
 /** Programs of machines that failed once, in a clone. */
-export const SYSTEM_CORPUS = join("corpus", "systems");
+const SYSTEM_CORPUS = join("corpus", "systems");
 
 /** What stands in the place of a format and of a configuration. */
 function formatOf(system: SystemName): string {
