@@ -1,14 +1,7 @@
 /** Looking at a tree without changing it. Not for hot paths, but for `findLeaf`. */
 import { EntryKind } from "../../formats/format.js";
 import { isTable, itemWords, kindOf, tableBitsLg2 } from "../../stamp/format.js";
-import {
-  itemMask,
-  itemOfPage,
-  itemsPerTable,
-  pageHigh,
-  pageLow,
-  tableWord,
-} from "../geometry.js";
+import { itemMask, itemOfPage, itemsPerTable, pageHigh, pageLow, tableWord } from "../geometry.js";
 import type { ReplacingDomain } from "./state.js";
 
 /** One leaf of the tree. */
