@@ -15,11 +15,19 @@ export function configurationOf(name: string): Configuration {
   return configuration;
 }
 
-/** The first configuration of a format with tables of four items, in three levels and the lower half. */
+/**
+ * The first configuration of a format with tables of four items, in three levels and the lower half, with the
+ * policies that threads may have.
+ */
 export function tinyOf(format: Parameters<typeof configurationsOf>[0]): Configuration {
   const found = configurationsOf(format).find(
-    ({ tiny, topLevel, upperHalf, growingTop }) =>
-      tiny !== undefined && topLevel >= 2 && upperHalf !== true && !growingTop,
+    ({ tiny, topLevel, upperHalf, growingTop, partialUnmap, freeing }) =>
+      tiny !== undefined &&
+      topLevel >= 2 &&
+      upperHalf !== true &&
+      !growingTop &&
+      partialUnmap === undefined &&
+      freeing === undefined,
   );
   if (found === undefined) throw new RangeError(`${format} has no tiny configuration of three levels`);
   return found;
