@@ -72,7 +72,9 @@ for (const configuration of configurations) {
   test(`programs of ${configurationName(configuration)} survive the way into bytes and back`, (t) => {
     const draws = new SeededDraws(configurationName(configuration));
     const program = generateProgram(draws, new Reference(configuration), 60);
-    const short = program.map((operation) =>
+    // Batches of maps and handovers have no literal form: bytes mean them by drawing alone.
+    const sayable = program.filter(({ op }) => op !== "mapRuns" && op !== "handover");
+    const short = sayable.map((operation) =>
       operation.op === "failNextAllocation" ? { ...operation, nth: Math.min(operation.nth, 256) } : operation,
     );
     t.deepEqual(decoded(encodeProgram(0, short), [configuration]), short);

@@ -129,6 +129,7 @@ test("an input that never ends is a finding that ends with the operation that do
     stamp,
     `import { PageTable as Sound } from "${new URL("stamps/riscv32.observed.stamp.js", impl)}";
     export { TableMemory } from "${new URL("memory/table-memory.js", impl)}";
+    export { formatEntry } from "${new URL("format-entry.js", impl)}";
     export const turns = { left: 0, over() {} };
     const wait = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
     export class PageTable extends Sound { unmap() { wait(); } tryUnmap() { wait(); } }`,

@@ -6,11 +6,11 @@ import { Reference } from "../reference/index.js";
 import { configuration } from "./reference-configuration.js";
 
 /** 3000 operations and what the reference answered. */
-function programOf(ofDomain: Configuration) {
+function programOf(ofDomain: Configuration, length = 3000) {
   const reference = new Reference(ofDomain);
   const draws = new SeededDraws("a program");
   const profile = profileFor(reference);
-  return Array.from({ length: 3000 }, () => {
+  return Array.from({ length }, () => {
     const operation = nextOperation(draws, reference, profile);
     return { operation, outcome: reference.apply(operation) };
   });
@@ -57,6 +57,7 @@ test("what only supersections reach is asked for with them, and now and then wit
 test("in an upper half addresses are drawn inside, at its ends, and just outside of them", (t) => {
   const program = programOf(
     configuration("armv8-stage1", { vaWidthLg2: 39, topLevel: 2, upperHalf: true }),
+    12_000,
   ).flatMap(({ operation }) => ("iova" in operation ? [operation] : []));
   const [first, end] = [2n ** 64n - 2n ** 39n, 2n ** 64n];
   const ends = program.flatMap((operation) =>

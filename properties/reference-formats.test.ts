@@ -110,7 +110,7 @@ const EFFECTIVE: readonly (readonly [FormatName, Options, number, number])[] = [
   ["x86-pae", {}, WRITE | NO_EXEC, READ_WRITE],
   ["x86-pae32", {}, EVERYTHING_ASKED, READ_WRITE],
   ["riscv64", {}, EVERYTHING_ASKED, READ_WRITE | NO_EXEC],
-  ["riscv64", { svpbmt: true }, EVERYTHING_ASKED, READ_WRITE | NO_EXEC | CACHE | MMIO],
+  ["riscv64", { svpbmt: true }, EVERYTHING_ASKED, READ_WRITE | NO_EXEC | MMIO],
   ["riscv64-guest", { svpbmt: true }, READ | CACHE, READ | CACHE],
   ["riscv32-guest", {}, WRITE | CACHE | MMIO, READ_WRITE],
   ["armv8-stage1", {}, WRITE, READ_WRITE],
@@ -118,7 +118,8 @@ const EFFECTIVE: readonly (readonly [FormatName, Options, number, number])[] = [
   ["arm-lpae-stage1", {}, WRITE | PRIVILEGED, READ_WRITE | PRIVILEGED],
   ["armv8-stage2", {}, WRITE | PRIVILEGED | NO_EXEC, WRITE | NO_EXEC],
   ["arm-lpae-stage2", {}, EVERYTHING_ASKED, EVERYTHING_ASKED & ~PRIVILEGED],
-  ["mali", {}, EVERYTHING_ASKED, EVERYTHING_ASKED & ~PRIVILEGED],
+  // Where one field says the memory type, a device is not cacheable whatever else was asked.
+  ["mali", {}, EVERYTHING_ASKED, EVERYTHING_ASKED & ~PRIVILEGED & ~CACHE],
   ["arm-short", {}, WRITE | PRIVILEGED, READ_WRITE | PRIVILEGED],
   ["arm-short", { noPermissions: true }, READ | NO_EXEC | PRIVILEGED | CACHE, READ_WRITE | CACHE],
   ["dart1", {}, WRITE | CACHE | NO_EXEC, WRITE],
