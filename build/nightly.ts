@@ -13,6 +13,7 @@ import { systemNames } from "../fuzz/system/names.js";
 import { type Night, runNight, type Stage } from "./night.js";
 
 const dist = dirname(dirname(fileURLToPath(import.meta.url)));
+const root = dirname(dist);
 const genpt = join(dist, "esm", "fuzz", "cli", "genpt.js");
 const HOURS = 8;
 /** Of the nights the newest are kept. */
@@ -32,6 +33,7 @@ const STAGES: readonly Stage[] = [
   { name: "systems", share: 2, command: systems },
   { name: "coverage", share: 1, command: coverage },
   { name: "mutants", share: 1, command: mutants },
+  { name: "long-tests", share: 0, command: longTests },
   { name: "report", share: 0, command: report },
 ];
 
@@ -54,6 +56,11 @@ function mutants({ seed, workers }: Night, share: number): readonly string[] {
   const count = Math.min(Math.max(fitting, 1), MUTANTS_AT_MOST);
   const request = ["--operators", String(count), "--seed", seed, "--workers", String(threads)];
   return [join(dist, "build", "mutants.js"), ...request];
+}
+
+/** Tests that take too long for every change. */
+function longTests(): readonly string[] {
+  return [join(root, "node_modules/ava/entrypoints/cli.mjs"), "--config", join(root, "ava.long.config.mjs")];
 }
 
 /** One target a night, as the seed has it. */

@@ -56,7 +56,7 @@ export function everyConfiguration(invariant: Invariant, sentence: string, focus
 
 function firstFinding(configuration: Configuration, invariant: Invariant, focus: Focus): Finding | undefined {
   let found: Finding | undefined;
-  const { operations = 80, programs = 3 } = focus;
+  const { operations = 80, programs = 2 } = focus;
   const property = fc.property(programBytes(operations), (bytes) => {
     found = runBytes(configuration, bytes, invariant, focus);
     return found === undefined;
