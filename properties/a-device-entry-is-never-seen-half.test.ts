@@ -3,7 +3,7 @@
  * has no 128-bit exchange also nothing, never everything. Its unity ranges are there all the time.
  */
 import test from "ava";
-import { Status, TableMemory } from "../impl/index.js";
+import { Status, TableMemory } from "../impl/common.js";
 import { UnitError } from "../impl/iommu/unit-error.js";
 import { exchangeWithinThread } from "../impl/iommu/unit-memory.js";
 import {

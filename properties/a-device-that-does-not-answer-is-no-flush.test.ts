@@ -3,7 +3,7 @@
  * nobody is told that it is done.
  */
 import test from "ava";
-import { Status } from "../impl/index.js";
+import { Status } from "../impl/common.js";
 import { UnitError } from "../impl/iommu/unit-error.js";
 import { amdScene, deviceId, intelScene, PAGE, READ_WRITE, scalableScene, seen } from "./iommu-scene.js";
 

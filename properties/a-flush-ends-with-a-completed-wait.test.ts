@@ -3,7 +3,7 @@
  * the hardware stopped, not after a while.
  */
 import test from "ava";
-import { Status, type TableMemory } from "../impl/index.js";
+import { Status, type TableMemory } from "../impl/common.js";
 import { FlushFlag } from "../impl/iommu/flush.js";
 import type { RegisterAccess } from "../impl/iommu/hardware.js";
 import { UnitError } from "../impl/iommu/unit-error.js";

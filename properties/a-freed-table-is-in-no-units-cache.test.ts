@@ -3,7 +3,7 @@
  * it, and none of them finds by it what was mapped before.
  */
 import test from "ava";
-import { Status, type TableMemory } from "../impl/index.js";
+import { Status, type TableMemory } from "../impl/common.js";
 import { AmdSystem } from "../impl/iommu/amd/system.js";
 import { CpuFreeQueues } from "../impl/iommu/free-queues.js";
 import { IntelSystem } from "../impl/iommu/intel/system.js";

@@ -3,7 +3,7 @@
  * What failed is refused by name, and done again it costs exactly what it costs where nothing fails: no frame is lost.
  */
 import test, { type ExecutionContext } from "ava";
-import { PageTableError, Status, type TableMemory } from "../impl/index.js";
+import { PageTableError, Status, type TableMemory } from "../impl/common.js";
 import { GuestCr3Table } from "../impl/iommu/amd/guest-cr3.js";
 import { AmdUnit } from "../impl/iommu/amd/unit.js";
 import type { SystemDevice } from "../impl/iommu/device-system.js";

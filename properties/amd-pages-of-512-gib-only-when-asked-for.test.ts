@@ -1,6 +1,6 @@
 /** AMD: pages of 512 GiB, which an erratum forbids, are used where a system asks for them and nowhere else. */
 import test from "ava";
-import { Status } from "../impl/index.js";
+import { Status } from "../impl/common.js";
 import type { AmdSystemOptions } from "../impl/iommu/amd/system.js";
 import { amdScene, deviceId, PAGE, READ_WRITE, seen } from "./iommu-scene.js";
 

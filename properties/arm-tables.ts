@@ -1,6 +1,6 @@
 /** The items on the way to an address, read from the words of ARM's long descriptor by hand. */
 
-import type { PageTable, TableMemory } from "../impl/index.js";
+import type { PageTable, TableMemory } from "../impl/common.js";
 import type { observed } from "../impl/observed.js";
 
 export interface ArmFormat {

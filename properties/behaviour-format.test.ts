@@ -1,6 +1,7 @@
 /** What a format promises, as examples: sizes, levels, addresses, permissions, dirty state and software bits. */
 import test from "ava";
 import { capacityFor, PageTableSubject } from "../fuzz/lockstep/subject.js";
+import { PageTableError } from "../impl/common.js";
 import * as amdv1 from "../impl/formats/amdv1.js";
 import * as armShort from "../impl/formats/arm-short.js";
 import * as armv8 from "../impl/formats/armv8.js";
@@ -13,7 +14,6 @@ import * as riscv64 from "../impl/formats/riscv64.js";
 import * as vtdSecondStage from "../impl/formats/vtd-second-stage.js";
 import * as x86_64 from "../impl/formats/x86-64.js";
 import * as x86Pae32 from "../impl/formats/x86-pae32.js";
-import { PageTableError } from "../impl/index.js";
 import type { Configuration, FormatName } from "../models/configuration.js";
 import { configurationName, configurations } from "../models/configurations.js";
 import { shapeOf } from "../models/shape.js";

@@ -1,6 +1,6 @@
 /** What is particular to the formats whose root is not one table, or whose addresses do not reach everywhere. */
 import test from "ava";
-import { type Invalidation, type PageTable, Prot, Status, TableMemory } from "../impl/index.js";
+import { type Invalidation, type PageTable, Prot, Status, TableMemory } from "../impl/common.js";
 import { observed } from "../impl/observed.js";
 
 const { read: R, write: W, cacheable: C, mmio: M } = Prot;

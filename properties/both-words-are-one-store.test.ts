@@ -1,11 +1,11 @@
 // I12, I13 — both words of a live item change in one store of 64 bits: one event, which every watcher takes as one.
 import test, { type ExecutionContext } from "ava";
 import { Journal } from "../fuzz/lockstep/journal.js";
+import { type MemoryObserver, TableMemory } from "../impl/common.js";
 import { Domain } from "../impl/engine/domain.js";
 import * as observed from "../impl/engine/variants/observed.js";
 import * as plain from "../impl/engine/variants/plain.js";
 import * as shared from "../impl/engine/variants/shared.js";
-import { type MemoryObserver, TableMemory } from "../impl/index.js";
 import { domainSettings } from "../impl/options.js";
 import type { Configuration } from "../models/configuration.js";
 import { configurationOf } from "./hand-made-tables.js";

@@ -8,8 +8,8 @@ import { runExhaustive } from "../fuzz/exhaustive/index.js";
 import { implementation } from "../fuzz/lockstep/create-table.js";
 import type { Invariant } from "../fuzz/lockstep/invariants.js";
 import { PageTableSubject } from "../fuzz/lockstep/subject.js";
+import type { CommonOptions } from "../impl/common.js";
 import { type FormatEntry, formatEntry } from "../impl/format-entry.js";
-import type { CommonOptions } from "../impl/index.js";
 import { type Configuration, findConfiguration, parseProgram } from "../models/index.js";
 import type { Operation, Outcome } from "../models/operations.js";
 

@@ -1,6 +1,6 @@
 /** What the long descriptor asks of the engine, seen from outside: addresses that are cut, runs, dirty state, halves. */
 import test from "ava";
-import { type Invalidation, type PageTable, Prot, TableMemory } from "../impl/index.js";
+import { type Invalidation, type PageTable, Prot, TableMemory } from "../impl/common.js";
 import { observed } from "../impl/observed.js";
 import { type ArmFormat, addressIn, armFormat, armFormats, itemsTo } from "./arm-tables.js";
 

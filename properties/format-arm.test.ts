@@ -1,6 +1,6 @@
 /** The items and registers of ARM's long descriptor: what was measured on deployed code, and the manual's boundaries. */
 import test from "ava";
-import { type PageTable, Prot, TableMemory } from "../impl/index.js";
+import { type PageTable, Prot, TableMemory } from "../impl/common.js";
 import { observed } from "../impl/observed.js";
 import { type ArmFormat, addressIn, armFormat, armFormats, itemsTo } from "./arm-tables.js";
 

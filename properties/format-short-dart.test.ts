@@ -1,6 +1,6 @@
 /** The items, addresses and registers of ARM's short descriptor and of DART, as measured on deployed code. */
 import test from "ava";
-import { PageTableError, Prot, TableMemory } from "../impl/index.js";
+import { PageTableError, Prot, TableMemory } from "../impl/common.js";
 import { observed } from "../impl/observed.js";
 
 const { read: R, write: W, noExec: NX, privileged: P, cacheable: C, mmio: M } = Prot;

@@ -8,7 +8,7 @@ import {
   type FormatEntry,
   type PageTable,
   PageTableError,
-} from "../impl/index.js";
+} from "../impl/common.js";
 import {
   type Configuration,
   configurationsOf,

@@ -1,5 +1,5 @@
 /** Machines with IOMMUs for tests: the drivers on one side, the models of the hardware on the other. */
-import { TableMemory } from "../impl/index.js";
+import { TableMemory } from "../impl/common.js";
 import { AmdSystem, type AmdSystemOptions } from "../impl/iommu/amd/system.js";
 import { AmdUnit, type AmdUnitOptions } from "../impl/iommu/amd/unit.js";
 import { CpuFreeQueues } from "../impl/iommu/free-queues.js";

@@ -7,8 +7,8 @@ import { readFile } from "node:fs/promises";
 import test from "ava";
 import { implementation } from "../fuzz/lockstep/create-table.js";
 import { type Invariant, PageTableSubject, report, runUnit, stampName } from "../fuzz/lockstep/index.js";
+import type { CommonOptions, FormatEntry } from "../impl/common.js";
 import { formatEntry } from "../impl/format-entry.js";
-import type { CommonOptions, FormatEntry } from "../impl/index.js";
 import { findConfiguration } from "../models/index.js";
 import { shapeOf } from "../models/shape.js";
 

@@ -3,7 +3,7 @@
  * what memory does not say any more, and no table is freed while some unit can still walk it.
  */
 import test from "ava";
-import { Status } from "../impl/index.js";
+import { Status } from "../impl/common.js";
 import type { IommuDomain } from "../impl/iommu/domain.js";
 import { DEFAULT_CAPABILITY } from "../models/iommu/intel/registers.js";
 import { Random } from "../models/random.js";

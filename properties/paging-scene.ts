@@ -1,6 +1,6 @@
 /** The page tables of one domain under the eyes of hardware: every store is seen, and every table looked into. */
 import { WindowMemory } from "../fuzz/lockstep/subject.js";
-import { type MemoryObserver, Status, TableMemory } from "../impl/index.js";
+import { type MemoryObserver, Status, TableMemory } from "../impl/common.js";
 import { AmdPaging } from "../impl/iommu/amd/paging.js";
 import { FlushFlag } from "../impl/iommu/flush.js";
 import { IntelPaging } from "../impl/iommu/intel/paging.js";

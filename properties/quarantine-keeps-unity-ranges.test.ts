@@ -3,7 +3,7 @@
  * tables with exactly the levels that its unit walks.
  */
 import test from "ava";
-import { Status } from "../impl/index.js";
+import { Status } from "../impl/common.js";
 import type { SystemDevice } from "../impl/iommu/device-system.js";
 import { DEFAULT_CAPABILITY } from "../models/iommu/intel/registers.js";
 import { amdScene, deviceId, intelScene, PAGE, READ_WRITE, scalableScene, seen } from "./iommu-scene.js";

@@ -1,6 +1,6 @@
 /** A device that changes hands reaches its new owner's memory and nothing else; its phantom functions and aliases too. */
 import test from "ava";
-import { Status } from "../impl/index.js";
+import { Status } from "../impl/common.js";
 import { DEFAULT_CAPABILITY } from "../models/iommu/intel/registers.js";
 import { amdScene, deviceId, intelScene, PAGE, READ_WRITE, scalableScene, seen } from "./iommu-scene.js";
 

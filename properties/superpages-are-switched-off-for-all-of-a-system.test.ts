@@ -1,6 +1,6 @@
 /** A machine whose units claim pages that they do not have is run without superpages: no domain and no quarantine has one. */
 import test from "ava";
-import { Status } from "../impl/index.js";
+import { Status } from "../impl/common.js";
 import { amdScene, deviceId, intelScene, PAGE, READ_WRITE, scalableScene, seen } from "./iommu-scene.js";
 
 const MIB2 = 512;

@@ -1,7 +1,7 @@
 /** Whole machines with IOMMUs: no random program makes a device see what it may not, and mistakes are found. */
 import test from "ava";
 import { type MachineParts, runSystemUnit, type SystemFinding, systemNames } from "../fuzz/system/index.js";
-import { Status } from "../impl/index.js";
+import { Status } from "../impl/common.js";
 
 const seed = "systems";
 

@@ -1,6 +1,6 @@
 /** A domain's devices may be behind units with fewer levels, fewer ids, other page sizes: each finds the same pages. */
 import test from "ava";
-import { PageTableError, Status } from "../impl/index.js";
+import { PageTableError, Status } from "../impl/common.js";
 import { AmdSystem } from "../impl/iommu/amd/system.js";
 import { CpuFreeQueues } from "../impl/iommu/free-queues.js";
 import { DomainIds } from "../impl/iommu/intel/domain-ids.js";

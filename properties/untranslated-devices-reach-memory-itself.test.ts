@@ -3,7 +3,7 @@
  * never refused for longer than the call lasts, and a unit that cannot pass DMA through says so by name.
  */
 import test from "ava";
-import { Status } from "../impl/index.js";
+import { Status } from "../impl/common.js";
 import { UnitError } from "../impl/iommu/unit-error.js";
 import { DEFAULT_EXTENDED_CAPABILITY } from "../models/iommu/intel/registers.js";
 import { amdScene, deviceId, intelScene, READ_WRITE, scalableScene, seen } from "./iommu-scene.js";

@@ -12,7 +12,7 @@ import {
 
 import { ioFactsOf } from "../fuzz/conform/io-facts.js";
 import { readIoTree } from "../fuzz/conform/io-tree.js";
-import { TableMemory } from "../impl/index.js";
+import { TableMemory } from "../impl/common.js";
 
 const DIRECTORY = fileURLToPath(new URL("../../corpus/vectors/", import.meta.url));
 /** How often each field is changed in each file. */

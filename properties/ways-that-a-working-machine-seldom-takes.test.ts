@@ -1,6 +1,6 @@
 /** Firmware's left-overs, devices that are not where they should be, flushes that fail twice: what drivers do then. */
 import test from "ava";
-import { PageTableError, Status } from "../impl/index.js";
+import { PageTableError, Status } from "../impl/common.js";
 import { GuestCr3Table } from "../impl/iommu/amd/guest-cr3.js";
 import { AmdUnit } from "../impl/iommu/amd/unit.js";
 import { setUpHardwareDomain } from "../impl/iommu/hardware-domain.js";

@@ -1,6 +1,6 @@
 /** Requests that no unit, system or domain can serve: each is refused by its own name, and changes nothing. */
 import test from "ava";
-import { PageTableError, Status, TableMemory } from "../impl/index.js";
+import { PageTableError, Status, TableMemory } from "../impl/common.js";
 import { amdEntry } from "../impl/iommu/amd/entry.js";
 import { AmdPaging } from "../impl/iommu/amd/paging.js";
 import { AmdSystem } from "../impl/iommu/amd/system.js";

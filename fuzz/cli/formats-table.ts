@@ -1,6 +1,6 @@
 /** What each format offers, found by asking the formats themselves: for `genpt formats` and docs/formats.md. */
 import { basename } from "node:path";
-import { type CommonOptions, type PageTable, PageTableError, TableMemory } from "../../impl/index.js";
+import { type CommonOptions, type PageTable, PageTableError, TableMemory } from "../../impl/common.js";
 import { observed } from "../../impl/observed.js";
 import {
   configurationsOf,

@@ -1,5 +1,5 @@
 /** The options by which people say which tables they mean: the image, the format, where the root stands. */
-import { PageTableError } from "../../impl/index.js";
+import { PageTableError } from "../../impl/common.js";
 import { type Configuration, configurationsOf, type FormatName, formatNames } from "../../models/index.js";
 import { Image, type Tables } from "../images/index.js";
 import { createSubject } from "../lockstep/index.js";

@@ -1,5 +1,5 @@
 /** What must hold when all threads are done and everything is synced. */
-import type { TableMemory } from "../../impl/index.js";
+import type { TableMemory } from "../../impl/common.js";
 import { type Configuration, createWalker } from "../../models/index.js";
 import type { Reference } from "../../reference/index.js";
 import { Differences } from "../lockstep/difference.js";

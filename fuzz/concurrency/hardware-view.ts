@@ -2,7 +2,7 @@
  * Table memory as hardware sees it. A walker that does not snoop sees what was written back; legacy PAE holds the
  * entries of the root that it loaded, until it is told; all others see what is stored.
  */
-import type { TableMemory } from "../../impl/index.js";
+import type { TableMemory } from "../../impl/common.js";
 import type { Configuration } from "../../models/index.js";
 import type { PhysicalMemory } from "../../models/walkers/index.js";
 import { WindowMemory } from "../lockstep/subject.js";

@@ -1,4 +1,4 @@
-import type { CommonOptions, FormatEntry } from "../../impl/index.js";
+import type { CommonOptions, FormatEntry } from "../../impl/common.js";
 import { shared } from "../../impl/shared.js";
 import type { Configuration } from "../../models/index.js";
 import { stampName } from "../lockstep/stamp-name.js";

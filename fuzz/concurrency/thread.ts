@@ -8,7 +8,7 @@ import {
   Status,
   statusCode,
   TableMemory,
-} from "../../impl/index.js";
+} from "../../impl/common.js";
 import type { Configuration } from "../../models/index.js";
 import type { Operation } from "../../models/operations.js";
 import { optionsOf } from "../lockstep/create-table.js";

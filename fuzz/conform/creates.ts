@@ -1,5 +1,5 @@
 /** Replays recorded creations: whether a configuration is accepted, and what it then offers. */
-import { PageTableError, TableMemory } from "../../impl/index.js";
+import { PageTableError, TableMemory } from "../../impl/common.js";
 import { errnoText, refusalText } from "./errno.js";
 import { reachOf } from "./facts.js";
 import type { IoCreationDeviation } from "./io-create-deviations.js";

@@ -2,7 +2,7 @@
  * Where deployed code is known to differ from what is right, each as a predicate on operation, configuration and
  * what is mapped; never on the difference itself. A deviation says what is right instead, which is then demanded.
  */
-import type { Entry } from "../../impl/index.js";
+import type { Entry } from "../../impl/common.js";
 import { type Facts, foldRanges, reachOf } from "./facts.js";
 import {
   dirtyText,

@@ -1,5 +1,5 @@
 /** Error numbers, as the vectors and the implementation name them. */
-import { PageTableError, type Status, statusCode } from "../../impl/index.js";
+import { PageTableError, type Status, statusCode } from "../../impl/common.js";
 
 const NUMBERS: Readonly<Record<string, number>> = {
   ENOENT: 2,

@@ -2,7 +2,7 @@
  * Programs written as vectors: what this project's implementation did, judged operation by operation while it was
  * recorded, in the form that `genpt conform` and other people's unit tests read.
  */
-import { PageTableError, type StatusCode } from "../../impl/index.js";
+import { PageTableError, type StatusCode } from "../../impl/common.js";
 import type { Configuration } from "../../models/configuration.js";
 import { shapeOf } from "../../models/index.js";
 import { type Operation, type Outcome, Prot, type Range } from "../../models/operations.js";

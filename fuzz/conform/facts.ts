@@ -1,5 +1,5 @@
 /** What the deviations need to know of a configuration. */
-import type { Entry } from "../../impl/index.js";
+import type { Entry } from "../../impl/common.js";
 import { encryptionBit } from "./options.js";
 import type { Creation, GatheredRange } from "./vector.js";
 

@@ -1,5 +1,5 @@
 /** Replays recorded `io-pgtable` creations: what is accepted, and every register field that names the tables. */
-import { PageTableError, type TableMemory } from "../../impl/index.js";
+import { PageTableError, type TableMemory } from "../../impl/common.js";
 import type { CreationResult } from "./creates.js";
 import { tableBaseOf } from "./io-configuration.js";
 import { type CreationVerdict, creationVerdict } from "./io-create-deviations.js";

@@ -2,7 +2,7 @@
  * Where deployed `io-pgtable` code is known to differ from what is right, each as a predicate on operation,
  * configuration and what is mapped; never on the difference itself.
  */
-import type { Entry } from "../../impl/index.js";
+import type { Entry } from "../../impl/common.js";
 import { type IoFacts, isStage2 } from "./io-facts.js";
 import { withLeaves } from "./io-tree.js";
 import type { DirtyPagesOp, IoFormat, IoOp } from "./io-vector.js";

@@ -1,5 +1,5 @@
 /** From the configuration of an `io-pgtable` recording to the options of a page table. */
-import { type CommonOptions, type PageTable, PageTableError, type TableMemory } from "../../impl/index.js";
+import { type CommonOptions, type PageTable, PageTableError, type TableMemory } from "../../impl/common.js";
 import { observed } from "../../impl/observed.js";
 import { granuleOf } from "./io-facts.js";
 import type { IoCreation, IoFormat } from "./io-vector.js";

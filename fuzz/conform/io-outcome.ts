@@ -1,5 +1,5 @@
 /** What an operation of an `io-pgtable` recording gave back, field by field, as text. */
-import type { Entry } from "../../impl/index.js";
+import type { Entry } from "../../impl/common.js";
 import { errnoText } from "./errno.js";
 import type { IoOp, MapPiece } from "./io-vector.js";
 import { dirtyText, hex, lookupText, type Outcome } from "./outcome.js";

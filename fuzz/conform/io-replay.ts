@@ -1,5 +1,5 @@
 /** Replays the cases of an `io-pgtable` recording on the implementation and compares what they record. */
-import type { TableMemory } from "../../impl/index.js";
+import type { TableMemory } from "../../impl/common.js";
 import { type IoDeviation, type IoDeviationName, ioDeviationOf, rightTree } from "./io-deviations.js";
 import { type IoFacts, ioFactsOf } from "./io-facts.js";
 import { ioRecordedOutcome } from "./io-outcome.js";

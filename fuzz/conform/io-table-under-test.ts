@@ -1,5 +1,5 @@
 /** The implementation, driven by the operations of an `io-pgtable` recording. */
-import { type PageTable, PageTableError, Status, TableMemory } from "../../impl/index.js";
+import { type PageTable, PageTableError, Status, TableMemory } from "../../impl/common.js";
 import { refusalText, statusText } from "./errno.js";
 import { tableBaseOf } from "./io-configuration.js";
 import { bytesOfOneCall, type IoFacts } from "./io-facts.js";

@@ -2,7 +2,7 @@
  * Tables of ARM, Mali and DART in memory, in the form of a recording's. What an item is, is decided here from the
  * architectures' bits, not by the code under test.
  */
-import type { TableMemory } from "../../impl/index.js";
+import type { TableMemory } from "../../impl/common.js";
 import type { IoFacts } from "./io-facts.js";
 import type { IoFormat } from "./io-vector.js";
 import type { VectorItem, VectorTable } from "./vector.js";

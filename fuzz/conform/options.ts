@@ -1,15 +1,10 @@
 /** From a vector's configuration to the options of a page table. */
-import {
-  amdv1,
-  amdv1Mock,
-  type CommonOptions,
-  type Invalidation,
-  type PageTable,
-  riscv64,
-  type TableMemory,
-  vtdSecondStage,
-  x86_64,
-} from "../../impl/index.js";
+import type { CommonOptions, Invalidation, PageTable, TableMemory } from "../../impl/common.js";
+import { amdv1 } from "../../impl/entries/amdv1.js";
+import { amdv1Mock } from "../../impl/entries/amdv1-mock.js";
+import { riscv64 } from "../../impl/entries/riscv64.js";
+import { vtdSecondStage } from "../../impl/entries/vtd-second-stage.js";
+import { x86_64 } from "../../impl/entries/x86-64.js";
 import type { Creation } from "./vector.js";
 
 /** How a vector's format is called here, and how its features are said. */

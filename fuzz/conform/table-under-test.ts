@@ -7,7 +7,7 @@ import {
   PageTableError,
   Status,
   TableMemory,
-} from "../../impl/index.js";
+} from "../../impl/common.js";
 import { refusalText, statusText } from "./errno.js";
 import { createTable, encryptionBit } from "./options.js";
 import {

@@ -2,7 +2,7 @@
  * The tables in memory against those of a vector: raw words, table addresses zeroed. What an item is, is decided
  * here from the architectures' bits, not by the code under test.
  */
-import type { TableMemory } from "../../impl/index.js";
+import type { TableMemory } from "../../impl/common.js";
 import type { VectorItem, VectorTable } from "./vector.js";
 
 /** The bits that decide what an item is, of one format. */

@@ -1,5 +1,5 @@
 /** Replays recorded marker updates on the functions that the vendors' page tables use. */
-import { TableMemory } from "../../impl/index.js";
+import { TableMemory } from "../../impl/common.js";
 import { replacing as amd } from "../../impl/stamps/amdv1-replacing.plain.stamp.js";
 import { replacing as vtd } from "../../impl/stamps/vtd-second-stage-replacing.plain.stamp.js";
 import type { XenMarkersOp, XenMarkersSequence } from "./xen-markers-vector.js";

@@ -1,5 +1,5 @@
 /** What happened to table memory during one operation: every store, and what the table told its owner. */
-import type { Invalidation, MemoryObserver } from "../../impl/index.js";
+import type { Invalidation, MemoryObserver } from "../../impl/common.js";
 import { spanOf, type TableWatch } from "../../models/iotlb/index.js";
 import { SubjectFailure } from "./failure.js";
 

@@ -8,7 +8,7 @@ import {
   type StatusCode,
   statusCode,
   type TableMemory,
-} from "../../impl/index.js";
+} from "../../impl/common.js";
 import type { Configuration } from "../../models/configuration.js";
 import { shapeOf } from "../../models/index.js";
 import type { Code, EntryFacts, Operation, Outcome, PhysicalRun, Range } from "../../models/operations.js";

@@ -1,6 +1,7 @@
 /** The observed stamps of the tiny geometries, whose whole input space can be enumerated. They are not shipped. */
+
+import type { CommonOptions } from "../../impl/common.js";
 import { type FormatEntry, formatEntry } from "../../impl/format-entry.js";
-import type { CommonOptions } from "../../impl/index.js";
 import * as amdv1Mock from "../../impl/stamps/amdv1-mock-tiny.observed.stamp.js";
 import * as amdv1 from "../../impl/stamps/amdv1-tiny.observed.stamp.js";
 import * as armLpaeStage1 from "../../impl/stamps/arm-lpae-stage1-tiny.observed.stamp.js";

@@ -1,6 +1,7 @@
 /** A mutant as the lockstep drives it: this project's implementation, made of the mutant's stamps. */
+
+import type { adoptMemory, PhysicalRuns, TableMemory, TableMemoryOptions } from "../../impl/common.js";
 import type { formatEntry } from "../../impl/format-entry.js";
-import type { adoptMemory, PhysicalRuns, TableMemory, TableMemoryOptions } from "../../impl/index.js";
 import type { Configuration } from "../../models/configuration.js";
 import type { Operation, Outcome } from "../../models/operations.js";
 import type { Implementation } from "../lockstep/create-table.js";
