@@ -1,6 +1,6 @@
 /** A request with a PASID is translated by the tables of that PASID, and by none once these are taken away. */
 import test from "ava";
-import { Status, type TableMemory, x86_64 } from "../impl/index.js";
+import { Status, type TableMemory, vtdSecondStage, x86_64 } from "../impl/index.js";
 import { GuestCr3Table } from "../impl/iommu/amd/guest-cr3.js";
 import { DEFAULT_CAPABILITY } from "../models/iommu/intel/registers.js";
 import { afterEachStore, amdScene, deviceId, PAGE, READ_WRITE, scalableScene, seen } from "./iommu-scene.js";
@@ -122,3 +122,31 @@ for (const capability of [DEFAULT_CAPABILITY, DEFAULT_CAPABILITY | (1n << 7n)]) 
     t.deepEqual(hardware.misuses(), []);
   });
 }
+
+test("VT-d: DMA while a PASID is taken away fills no cache again, the device's own neither", (t) => {
+  const { memory, hardware, unit, system } = scalableScene();
+  const domain = system.createDomain({ id: DOMAIN });
+  system.addDevice(DEVICE);
+  t.is(system.assign(DEVICE.id, domain), Status.OK);
+  const secondStage = vtdSecondStage.create({ memory });
+  secondStage.map(IOVA, 0x666_0000n, PAGE, READ_WRITE);
+  const roots = {
+    first: guestTables(memory, 0x555_0000),
+    second: Number(secondStage.hwInfo().root),
+  };
+  for (const stage of ["first", "second"] as const) {
+    const look = () =>
+      [false, true].map((ats) => seen(hardware.dma(REQUESTER, IOVA, 4, true, { pasid: 7, ats })));
+    const translation = { stage, root: roots[stage], levels: 4, domainId: 0x77 } as const;
+    t.is(unit.attachPasid(DEVICE, 7, translation), Status.OK);
+    t.regex(look().join(" "), /^0x\w+ 0x\w+$/);
+    const stop = afterEachStore(memory, look);
+    unit.detachPasid(DEVICE, 7);
+    stop();
+    t.regex(look().join(", "), /^fault \d+, fault \d+$/);
+    // Its tables are gone, and so is what was cached of them.
+    t.false(hardware.usesFrame(roots[stage]));
+    t.false(hardware.usesFrame(stage === "first" ? 0x555_0000 : 0x666_0000));
+    t.deepEqual(hardware.cachedDisagreements(), []);
+  }
+});

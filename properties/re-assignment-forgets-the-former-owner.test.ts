@@ -2,7 +2,16 @@
 import test from "ava";
 import { Status } from "../impl/common.js";
 import { DEFAULT_CAPABILITY } from "../models/iommu/intel/registers.js";
-import { amdScene, deviceId, intelScene, PAGE, READ_WRITE, scalableScene, seen } from "./iommu-scene.js";
+import {
+  afterEachStore,
+  amdScene,
+  deviceId,
+  intelScene,
+  PAGE,
+  READ_WRITE,
+  scalableScene,
+  seen,
+} from "./iommu-scene.js";
 
 const NIC = { id: deviceId(1, 0x00), phantomStride: 4, aliases: [0x0220], atsQueueDepth: 8 } as const;
 const REQUESTERS = [0x100, 0x104, 0x220];
@@ -59,6 +68,26 @@ for (const { name, scene, blocked, absent, ats = true } of kinds) {
     t.is(request(0x20n), "0x2000000");
     t.is(system.quarantine(NIC.id), Status.OK);
     t.false([...reads(0x20n)].some((state) => state.startsWith("0x")));
+    t.deepEqual(hardware.cachedDisagreements(), []);
+    t.deepEqual(hardware.misuses(), []);
+  });
+
+  test(`${name}: DMA while a device changes hands fills no cache again with the former owner's`, (t) => {
+    const { hardware, memory, system } = scene();
+    const [first, second] = [system.createDomain({ id: 1 }), system.createDomain({ id: 2 })];
+    first.legacyMap(0x10, 0x1000, 1, READ_WRITE);
+    second.legacyMap(0x10, 0x2000, 1, READ_WRITE);
+    const device = ats ? NIC : { ...NIC, atsQueueDepth: undefined };
+    const reads = () => REQUESTERS.map((id) => seen(hardware.dma(id, 0x10n * PAGE, 4, false)));
+    const request = () => seen(hardware.dma(0x100, 0x10n * PAGE, 4, false, { ats }));
+    t.is(system.addDevice(device), Status.OK);
+    t.is(system.assign(NIC.id, first), Status.OK);
+    const stop = afterEachStore(memory, () => [...reads(), request()]);
+    t.is(system.assign(NIC.id, second), Status.OK);
+    stop();
+    t.deepEqual([...reads(), request()], Array<string>(4).fill("0x2000000"));
+    // No flush of the former owner's reaches the unit any more.
+    first.legacyUnmap(0x10, 1);
     t.deepEqual(hardware.cachedDisagreements(), []);
     t.deepEqual(hardware.misuses(), []);
   });

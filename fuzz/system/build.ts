@@ -6,7 +6,7 @@ import { CpuFreeQueues } from "../../impl/iommu/free-queues.js";
 import { ScalableUnit } from "../../impl/iommu/intel/scalable-unit.js";
 import { IntelSystem } from "../../impl/iommu/intel/system.js";
 import { IntelUnit } from "../../impl/iommu/intel/unit.js";
-import { exchangeWithinThread } from "../../impl/iommu/unit-memory.js";
+import { type Exchange128, exchangeWithinThread } from "../../impl/iommu/unit-memory.js";
 import type { DomainPaging } from "../../impl/iommu/vendor.js";
 import { TableMemory } from "../../impl/memory/table-memory.js";
 import { ReplacingTable as AmdTable } from "../../impl/stamps/amdv1-replacing.observed.stamp.js";
@@ -78,7 +78,7 @@ function buildIntel(shape: MachineShape, memory: TableMemory, queues: CpuFreeQue
     tables,
   });
   const writeBack = (address: number, bytes: number) => tables?.cleaned(address, bytes);
-  const exchange128 = exchangeWithinThread;
+  const exchange128 = tables === undefined ? exchangeWithinThread : exchangeBehind(tables);
   const options = {
     ...{ memory, registers: hardware, relax: relaxed(hardware), exchange128 },
     ...(tablesSeen === "written-back" ? { writeBack } : {}),
@@ -115,6 +115,17 @@ function hearOfStores(memory: TableMemory, tables: NonCoherentMemory): void {
     quarantined: () => {},
     released: () => {},
     published: () => {},
+  };
+}
+
+/** An observer hears of the halves one after the other: the unit must not see the new second one with the old first. */
+function exchangeBehind(tables: NonCoherentMemory): Exchange128 {
+  return (memory, word, expected, wanted) => {
+    if (!exchangeWithinThread(memory, word, expected, wanted)) return false;
+    expected.forEach((value, index) => {
+      tables.stored(Number(memory.addressOf(word + index)), value);
+    });
+    return true;
   };
 }
 

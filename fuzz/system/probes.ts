@@ -110,8 +110,6 @@ export class Probes {
 
   /** A device that goes to a domain finds what it found before, or what is the domain's, or nothing. */
   watchMove(device: number, account: DomainAccount): void {
-    // In scalable mode what is cached half-way is judged after the move alone.
-    if (this.#shape.scalable) return;
     for (const dfn of account.frames.edges().slice(0, PROBES)) {
       if (!this.#isPage(dfn)) continue;
       const before = this.#accounts.allowed(device, dfn, false, false);

@@ -134,10 +134,14 @@ export class ScalableUnit implements DeviceUnit {
     const tables = this.#tables.get(requesterId(device.id));
     const old = tables?.read(pasid);
     if (tables === undefined || old?.isPresent !== true) return;
+    const { domainId, isSecondStage } = old;
+    const { invalidator } = this.#core;
     tables.clear(pasid);
     this.#core.flushWriteBuffer();
-    this.#forgetPasid(device, pasid, old.domainId);
-    if (old.isSecondStage) this.#core.invalidator.iotlb({ of: "domain", domainId: old.domainId });
+    invalidator.other(pasidCacheDescriptor({ of: "pasid", domainId, pasid }));
+    if (isSecondStage) invalidator.iotlb({ of: "domain", domainId });
+    invalidator.other(pasidIotlbDescriptor({ domainId, pasid }));
+    this.#forgetInDevice(device, pasid);
   }
 
   /** Forgets pages of a PASID with first-stage tables: 2^order from `dfn` on, or all. */
@@ -200,36 +204,34 @@ export class ScalableUnit implements DeviceUnit {
     return Status.OK;
   }
 
-  /** Nothing leads to these tables any more: the unit forgets them and what they gave, then they are freed. */
+  /**
+   * Nothing leads to these tables any more: the unit forgets them and what they gave, then they are freed. It forgets in
+   * the order in which one cache fills the next, or DMA meanwhile would fill again what is forgotten already.
+   */
   #forget(device: PciDevice, old: PasidTables): void {
+    const { invalidator } = this.#core;
+    const pasids = [...old.present()].map((pasid) => ({ pasid, domainId: old.read(pasid).domainId }));
+    const domainIds = new Set(pasids.map(({ domainId }) => domainId));
     this.#core.flushWriteBuffer();
-    const domains = new Set<number>();
-    for (const pasid of old.present()) {
-      const { domainId } = old.read(pasid);
-      if (!domains.has(domainId)) this.#forgetDomain(device, domainId);
-      domains.add(domainId);
-      this.#forgetPasid(device, pasid, domainId);
+    for (const domainId of domainIds) {
+      for (const source of requesterIds(device)) invalidator.context({ of: "device", domainId, source });
     }
+    for (const one of pasids) invalidator.other(pasidCacheDescriptor({ of: "pasid", ...one }));
+    for (const domainId of domainIds) invalidator.iotlb({ of: "domain", domainId });
+    for (const one of pasids) invalidator.other(pasidIotlbDescriptor(one));
     this.#core.flushDeviceTlb(device, "everything");
+    for (const { pasid } of pasids) this.#forgetInDevice(device, pasid);
     // The PASIDs that the old tables did not have may be in the new ones.
     this.#forgetAbsence();
     old.destroy();
   }
 
-  #forgetDomain(device: PciDevice, domainId: number): void {
-    const { invalidator } = this.#core;
-    for (const source of requesterIds(device)) invalidator.context({ of: "device", domainId, source });
-    invalidator.iotlb({ of: "domain", domainId });
-  }
-
-  #forgetPasid(device: PciDevice, pasid: number, domainId: number): void {
-    const { invalidator } = this.#core;
-    invalidator.other(pasidCacheDescriptor({ of: "pasid", domainId, pasid }));
-    invalidator.other(pasidIotlbDescriptor({ domainId, pasid }));
+  /** What the device itself keeps for a PASID. */
+  #forgetInDevice(device: PciDevice, pasid: number): void {
     if (device.atsQueueDepth === undefined || !this.#core.flushesDeviceTlbs || pasid === RID_PASID) return;
     for (const source of functionIds(device)) {
       const target = { source, maxPending: device.atsQueueDepth - 1 };
-      invalidator.other(pasidDeviceTlbDescriptor(target, pasid, "everything"));
+      this.#core.invalidator.other(pasidDeviceTlbDescriptor(target, pasid, "everything"));
     }
   }
 
