@@ -92,7 +92,6 @@ export interface Amdv1MockOptions extends CommonOptions {
   /** Default: what the top reaches. */
   readonly vaWidthLg2?: number | undefined;
   readonly forceCoherence?: boolean | undefined;
-  readonly encryptionBit?: number | undefined;
 }
 
 export interface X86Options extends CommonOptions {
@@ -141,6 +140,8 @@ export interface Riscv64Options extends CommonOptions {
   readonly svnapot?: boolean | undefined;
   /** Leaves carry memory types: IO for MMIO, non-cacheable for what is not cacheable either. Default false. */
   readonly svpbmt?: boolean | undefined;
+  /** Hardware sets the accessed bit (Svadu; an IOMMU's SADE or GADE) instead of faulting where it is clear. Default false. */
+  readonly accessedTracking?: boolean | undefined;
 }
 
 export interface Riscv64GuestOptions extends CommonOptions {
@@ -150,13 +151,20 @@ export interface Riscv64GuestOptions extends CommonOptions {
   readonly svnapot?: boolean | undefined;
   /** Leaves carry memory types: IO for MMIO, non-cacheable for what is not cacheable either. Default false. */
   readonly svpbmt?: boolean | undefined;
+  /** Hardware sets the accessed bit (Svadu; an IOMMU's SADE or GADE) instead of faulting where it is clear. Default false. */
+  readonly accessedTracking?: boolean | undefined;
 }
 
-export type Riscv32Options = CommonOptions;
+export interface Riscv32Options extends CommonOptions {
+  /** Hardware sets the accessed bit (Svadu; an IOMMU's SADE or GADE) instead of faulting where it is clear. Default false. */
+  readonly accessedTracking?: boolean | undefined;
+}
 
 export interface Riscv32GuestOptions extends CommonOptions {
   /** 34, of Sv32x4. */
   readonly vaWidthLg2?: 34 | undefined;
+  /** Hardware sets the accessed bit (Svadu; an IOMMU's SADE or GADE) instead of faulting where it is clear. Default false. */
+  readonly accessedTracking?: boolean | undefined;
 }
 
 export interface ArmShortOptions extends CommonOptions {
@@ -198,6 +206,8 @@ export interface ArmStage1Options extends CommonOptions {
 export interface Armv8Stage1Options extends ArmStage1Options {
   /** Hardware manages dirty state (FEAT_HAFDBS); writable leaves begin dirty. Default false. */
   readonly dirtyTracking?: boolean | undefined;
+  /** Hardware manages the access flag (FEAT_HAFDBS), as it does with `dirtyTracking` too. Default false. */
+  readonly accessedTracking?: boolean | undefined;
 }
 
 /** What every stage 2 of ARM's long descriptor takes. */
@@ -219,6 +229,8 @@ export interface ArmStage2Options extends CommonOptions {
 export interface Armv8Stage2Options extends ArmStage2Options {
   /** Hardware manages dirty state (FEAT_HAFDBS); writable leaves begin dirty. Default false. */
   readonly dirtyTracking?: boolean | undefined;
+  /** Hardware manages the access flag (FEAT_HAFDBS), as it does with `dirtyTracking` too. Default false. */
+  readonly accessedTracking?: boolean | undefined;
 }
 
 export interface MaliOptions extends CommonOptions {

@@ -433,6 +433,7 @@ test("a top level that does not exist, or cannot cover the input width, is refus
     refused(t, "INVALID_OPTION", build(amdv1, { vaWidthLg2 }), `${vaWidthLg2}`);
   }
   for (const encryptionBit of [31, 52, 40.5]) refused(t, "INVALID_OPTION", build(amdv1, { encryptionBit }));
+  refused(t, "UNSUPPORTED_OPTION", build(amdv1Mock, { encryptionBit: 47 }));
   refused(t, "INVALID_OPTION", build(x86_64, { signExtended: "yes" }));
   refused(t, "INVALID_OPTION", build(x86_64, { incoherent: true }));
   refused(t, "INVALID_OPTION", build(amdv1, { forceCoherence: 1 }));

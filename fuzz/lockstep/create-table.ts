@@ -7,7 +7,7 @@ import {
   PhysicalRuns,
   TableMemory,
   type TableMemoryOptions,
-} from "../../impl/index.js";
+} from "../../impl/common.js";
 import { observed } from "../../impl/observed.js";
 import type { Configuration, FormatName } from "../../models/configuration.js";
 import type { Journal } from "./journal.js";
@@ -38,7 +38,7 @@ const guest = ["vaWidthLg2", "svnapot", "svpbmt"] as const;
 /** The fields of a configuration that are options of the format's entry; it refuses those that it does not know. */
 const OPTIONS: Readonly<Record<FormatName, readonly (keyof Configuration)[]>> = {
   amdv1: ["vaWidthLg2", "topLevel", "forceCoherence", "encryptionBit"],
-  "amdv1-mock": ["vaWidthLg2", "topLevel", "forceCoherence", "encryptionBit"],
+  "amdv1-mock": ["vaWidthLg2", "topLevel", "forceCoherence"],
   "x86-64": ["vaWidthLg2", "topLevel", "signExtended", "encryptionBit", "incoherent"],
   "x86-pae": ["vaWidthLg2", "signExtended", "encryptionBit", "incoherent"],
   "x86-pae32": [],

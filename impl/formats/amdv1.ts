@@ -52,6 +52,9 @@ export const pageReachLg2 = 64;
 export const breakBeforeMake: boolean = false;
 export const tracksDirty = true;
 export const dirtyFlag = 0;
+/** Hardware that sets D sets A; none faults without it. */
+export const tracksAccessed = true;
+export const accessedFlags = 0;
 export const growsTop: boolean = true;
 export const incoherent: boolean = false;
 export const cleanMarkWord: Format["cleanMarkWord"] = 0;
@@ -65,7 +68,8 @@ export const features: FormatFeatures = {
   widthNamesTop: false,
   vaWidthDefaultLg2: 64,
   signExtended: false,
-  encryption: true,
+  // No hardware has the mock, and nothing says on which side of its shift the bit would stand.
+  encryption: addressShift === 0,
   flags: ["forceCoherence"],
 };
 
