@@ -3,11 +3,11 @@
  * `against.test.ts`. It knows every operation and reports everything, and its memory goes through lines.
  */
 import { createInterface } from "node:readline";
-import { createTable } from "../fuzz/lockstep/create-table.js";
+import { adoptTable, createTable, implementation } from "../fuzz/lockstep/create-table.js";
 import { smallestFrameLg2 } from "../fuzz/lockstep/frames.js";
 import { Journal } from "../fuzz/lockstep/journal.js";
-import { PageTableError, TableMemory } from "../impl/index.js";
-import { findConfiguration } from "../models/index.js";
+import { adoptMemory, PageTableError, PhysicalRuns, TableMemory } from "../impl/common.js";
+import { type Configuration, findConfiguration } from "../models/index.js";
 
 const settings = new Map<string, string>();
 let lines: string[] = [];
@@ -16,9 +16,12 @@ let table: OpenTable | undefined;
 const hex = (value: bigint | number) => `0x${value.toString(16)}`;
 
 class OpenTable {
-  readonly #memory: TableMemory;
-  readonly #table: ReturnType<typeof createTable>;
-  readonly #gather: ReturnType<ReturnType<typeof createTable>["createGather"]>;
+  readonly #configuration: Configuration;
+  readonly #journal: Journal;
+  /** These three are others after a handover. */
+  #memory: TableMemory;
+  #table: ReturnType<typeof createTable>;
+  #gather: ReturnType<ReturnType<typeof createTable>["createGather"]>;
   #root = "";
 
   constructor() {
@@ -40,9 +43,11 @@ class OpenTable {
     journal.invalidated = ({ first, last, leafLevels, tableLevels }) =>
       lines.push(`! ${hex(first)} ${hex(last)} ${leafLevels} ${tableLevels}`);
     this.#memory.observer = journal;
+    [this.#configuration, this.#journal] = [configuration, journal];
     this.#table = createTable(configuration, this.#memory, journal);
     this.#gather = this.#table.createGather();
     lines.push("can reset write lookup entries gather dirty setdirty fail sizes refusals overlaps partial");
+    lines.push("can cut resize trim mapruns unmapruns handover");
     lines.push("judge frames tables ranges bits");
     this.sayRoot();
   }
@@ -54,7 +59,8 @@ class OpenTable {
     this.#root = text;
   }
 
-  answer(op: string, [a = 0n, b = 0n, c = 0n, d = 0n, e = 0n]: readonly bigint[]): string {
+  answer(op: string, numbers: readonly bigint[]): string {
+    const [a = 0n, b = 0n, c = 0n, d = 0n, e = 0n] = numbers;
     const table = this.#table;
     switch (op) {
       case "map": {
@@ -86,6 +92,25 @@ class OpenTable {
         );
       case "setdirty":
         return ended(() => table.setDirty(a));
+      case "cut":
+        return ended(() => table.cut(a));
+      case "resize":
+        return ended(() => table.resize(a, b, { largestLg2: Number(c) }));
+      case "trim": {
+        const code = codeOf(() => table.trim(a, b));
+        return code === "" ? `ok ${table.trimmedTables}` : `no ${code}`;
+      }
+      case "mapruns":
+        return this.#mapRuns(a, Number(b), numbers.slice(2));
+      case "unmapruns": {
+        const told = new PhysicalRuns(Number(c));
+        const removed = table.unmapRuns(a, b, told);
+        for (const { pa, lengthBytes } of told) lines.push(`run ${hex(pa)} ${hex(lengthBytes)}`);
+        return `ok ${hex(removed)}`;
+      }
+      case "handover":
+        this.#handOver();
+        return "ok";
       case "fail":
         this.#memory.failNextAllocation(Number(a));
         return "ok";
@@ -103,6 +128,24 @@ class OpenTable {
         table.destroy();
         return "ok";
     }
+  }
+
+  #mapRuns(iova: bigint, prot: number, numbers: readonly bigint[]): string {
+    const runs = new PhysicalRuns(Math.max(1, numbers.length / 2));
+    for (let at = 0; at < numbers.length; at += 2) runs.add(numbers[at], numbers[at + 1]);
+    const code = codeOf(() => this.#table.mapRuns(iova, runs, prot));
+    const mapped = numbers.length === 0 ? 0n : this.#table.mappedBytes;
+    return code === "" ? `ok ${hex(mapped)}` : `no ${code} ${hex(mapped)}`;
+  }
+
+  #handOver(): void {
+    this.#gather.sync();
+    const record = this.#table.handOver();
+    this.#memory.observer = undefined;
+    this.#memory = adoptMemory(this.#memory.words.buffer, [record], { poison: true });
+    this.#memory.observer = this.#journal;
+    this.#table = adoptTable(this.#configuration, record, this.#memory, this.#journal, implementation);
+    this.#gather = this.#table.createGather();
   }
 }
 

@@ -3,7 +3,7 @@
  * by the invariant it breaks; whoever crashes, hangs or talks nonsense is found too, and the run goes on.
  */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -111,11 +111,26 @@ testOfSample("whoever promises least is judged by walks and results alone", asyn
   t.is(wrong.findings[0]?.finding.invariant, "I3");
 });
 
+testOfSample("only what is promised is asked", async (t) => {
+  const requests = join(temporary, "requests");
+  const askedOf = async (promises: string) => {
+    const command = `tee ${requests} | ${adapter} | sed -u '${promises}'`;
+    t.is((await run({ command, operations: 150 })).failures, 0);
+    const lines = readFileSync(requests, "utf8").split("\n");
+    return new Set(lines.map((line) => line.split(" ")[0]).filter((word) => !["", "#"].includes(word)));
+  };
+  const always = ["close", "genpt", "map", "open", "set", "unmap"];
+  t.deepEqual([...(await askedOf("s/^can .*/can reset shared/"))].sort(), always);
+  const more = ["cut", "mapruns", "trim"];
+  const asked = await askedOf("s/^can reset .*/can reset shared refusals overlaps partial/");
+  t.deepEqual([...asked].sort(), [...always, ...more].sort());
+});
+
 /** By what each mistake is found first, within some units of 200 operations, and how small its program gets. */
 const mistakes: readonly (readonly [name: string, invariants: readonly Invariant[], operations: number])[] = [
   ["partial-unmap", ["I3"], 2],
   ["stale-table", ["I1", "I5", "I6", "I14"], 3],
-  ["level-size", ["I7", "I1"], 1],
+  ["level-size", ["I7", "I1", "I3"], 1],
   ["off-by-one", ["I3"], 3],
   ["forgetful", ["I11", "I9"], 2],
   ["leak", ["I5"], 3],
@@ -123,6 +138,7 @@ const mistakes: readonly (readonly [name: string, invariants: readonly Invariant
   ["hang", ["HANG"], 4],
   ["chatter", ["PROTOCOL"], 2],
   ["exit", ["CRASH"], 2],
+  ["wide-cut", ["I1"], 2],
 ];
 
 const UNIT = 200;
@@ -167,6 +183,7 @@ const nonsense: readonly (readonly [line: string, message: RegExp])[] = [
   ["- 0x10000000000000000", /no number of 64 bits/],
   ["entry 0 12 0 rwq 0", /no rights/],
   ["dirty 0 0x1000 1", /a word too many/],
+  ["run 0x1000", /a word is missing/],
 ];
 
 for (const [line, message] of nonsense) {

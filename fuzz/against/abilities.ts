@@ -28,7 +28,16 @@ const needed: Readonly<Partial<Record<Operation["op"], CanWord>>> = {
   readAndClearDirty: "dirty",
   setDirty: "setdirty",
   failNextAllocation: "fail",
+  cut: "cut",
+  resize: "resize",
+  trim: "trim",
+  mapRuns: "mapruns",
+  unmapRuns: "unmapruns",
+  handover: "handover",
 };
+
+type MapRequest = Extract<Operation, { op: "map" | "mapRuns" }>;
+type UnmapRequest = Extract<Operation, { op: "unmap" | "unmapGathered" | "unmapRuns" }>;
 
 export class Abilities {
   readonly can: ReadonlySet<CanWord>;
@@ -77,12 +86,19 @@ export class Abilities {
     if (word !== undefined && !this.can.has(word)) return undefined;
     switch (operation.op) {
       case "map":
+        if (operation.pageSizes !== undefined && !this.can.has("sizes")) return undefined;
+        return this.#adaptMap(operation, reference);
+      case "mapRuns":
         return this.#adaptMap(operation, reference);
       case "unmap":
       case "unmapGathered":
+      case "unmapRuns":
         return this.#takesUnmap(operation, reference) ? operation : undefined;
       case "readAndClearDirty":
       case "setDirty":
+      case "cut":
+      case "resize":
+      case "trim":
         return this.can.has("refusals") || isDone(operation, reference) ? operation : undefined;
       case "deviceWrite":
         return this.can.has("shared") || this.can.has("write") ? operation : undefined;
@@ -91,8 +107,7 @@ export class Abilities {
     }
   }
 
-  #adaptMap(operation: Extract<Operation, { op: "map" }>, reference: Reference): Operation | undefined {
-    if (operation.pageSizes !== undefined && !this.can.has("sizes")) return undefined;
+  #adaptMap(operation: MapRequest, reference: Reference): Operation | undefined {
     const adapted = { ...operation, prot: operation.prot & this.prot };
     if (this.can.has("refusals") && this.can.has("overlaps")) return adapted;
     const wanted = reference.clone().apply(adapted);
@@ -101,25 +116,24 @@ export class Abilities {
   }
 
   /** Whether exactly what is asked for would go, or whatever goes is the implementation's to say. */
-  #takesUnmap(
-    operation: Extract<Operation, { op: "unmap" | "unmapGathered" }>,
-    reference: Reference,
-  ): boolean {
+  #takesUnmap(operation: UnmapRequest, reference: Reference): boolean {
     const { configuration } = reference;
     // What else than one range over all waits in a gather is the reference's to say, and judged only as a whole.
     const isOther = operation.op === "unmapGathered" && configuration.gather !== "range";
     if (isOther && !this.judge.has("ranges")) return false;
     if (!this.can.has("refusals") && !isRange(operation, reference)) return false;
     if (this.can.has("partial")) return true;
-    const wanted = reference.clone().apply(operation);
-    return "removedBytes" in wanted && wanted.removedBytes === operation.length;
+    const { iova, length } = operation;
+    // Where an unmap ends for want of room is no part of anything.
+    const wanted = reference.clone().apply({ op: "unmap", iova, length });
+    return "removedBytes" in wanted && wanted.removedBytes === length;
   }
 }
 
-/** Whether the reference would do it. */
+/** Whether the reference would do it, if there is memory. */
 function isDone(operation: Operation, reference: Reference): boolean {
   const wanted = reference.clone().apply(operation);
-  return "code" in wanted && wanted.code === "OK";
+  return "code" in wanted && (wanted.code === "OK" || wanted.code === "OUT_OF_MEMORY");
 }
 
 /** Whether the addresses are whole pages of the input space: a map of them is not refused for their sake. */

@@ -1,5 +1,5 @@
 /** The lines of an answer: what happened on the way, what was listed, and how it ended. */
-import type { EntryFacts } from "../../models/operations.js";
+import type { EntryFacts, PhysicalRun } from "../../models/operations.js";
 import { hex, ProtocolError, Words } from "./protocol.js";
 
 /** What an implementation reports while it does an operation, in the order in which it happened. */
@@ -23,6 +23,7 @@ export interface Answer {
   readonly happened: readonly Happening[];
   readonly entries: readonly EntryFacts[];
   readonly dirty: readonly { readonly iova: bigint; readonly length: bigint }[];
+  readonly runs: readonly PhysicalRun[];
   /** The other lines, the first word of each taken off: what the answer to `open` says of its maker. */
   readonly said: readonly { readonly word: string; readonly line: string }[];
   readonly isOk: boolean;
@@ -41,12 +42,14 @@ export function readAnswer(lines: readonly string[]): Answer {
   const happened: Happening[] = [];
   const entries: EntryFacts[] = [];
   const dirty: { iova: bigint; length: bigint }[] = [];
+  const runs: PhysicalRun[] = [];
   const said: { word: string; line: string }[] = [];
   for (const line of lines.slice(0, -1)) {
     const words = new Words(line);
     const kind = words.word();
     if (kind === "entry") entries.push(readEntry(words));
     else if (kind === "dirty") dirty.push({ iova: words.number(), length: words.number() });
+    else if (kind === "run") runs.push([words.number(), words.number()]);
     else if (traits.includes(kind)) {
       said.push({ word: kind, line: line.slice(kind.length + 1) });
       continue;
@@ -54,7 +57,7 @@ export function readAnswer(lines: readonly string[]): Answer {
     words.end();
   }
   const result = new Words(lines[lines.length - 1]);
-  return { happened, entries, dirty, said, isOk: result.word() === "ok", result };
+  return { happened, entries, dirty, runs, said, isOk: result.word() === "ok", result };
 }
 
 function readHappening(kind: string, words: Words): Happening {

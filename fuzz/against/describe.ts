@@ -24,6 +24,12 @@ const omissions: Readonly<Partial<Record<CanWord, string>>> = {
   refusals: "requests to be refused",
   overlaps: "maps over something mapped",
   partial: "unmaps of other than whole entries",
+  cut: "cuts",
+  resize: "changes of page sizes",
+  trim: "trims",
+  mapruns: "maps of several runs",
+  unmapruns: "unmaps that tell where entries led",
+  handover: "handovers",
 };
 
 export function describeScope(configuration: Configuration, abilities: Abilities): string {

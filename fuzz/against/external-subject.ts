@@ -148,8 +148,7 @@ export class ExternalSubject implements Subject {
   #isOther(operation: Operation): boolean {
     const adapted = this.adapt(operation);
     if (adapted === undefined) return true;
-    if (adapted.op !== "map" || operation.op !== "map") return false;
-    return adapted.prot !== operation.prot;
+    return "prot" in adapted && "prot" in operation && adapted.prot !== operation.prot;
   }
 
   /** Reads a result to its end; what is wrong with it is a breach of the protocol. */
@@ -165,30 +164,42 @@ export class ExternalSubject implements Subject {
   }
 
   #outcome(operation: Request, answer: Answer, wanted: Outcome): Outcome {
-    const { result, isOk, dirty, happened } = answer;
+    const { result, isOk, dirty, runs, happened } = answer;
+    const { op } = operation;
     const wantedCode = "code" in wanted ? wanted.code : "OK";
+    const codeOf = () => (isOk ? "OK" : codeOfRefusal(result.word(), wantedCode));
     const invalidated = "invalidated" in wanted ? this.#judged(operation, happened, wanted.invalidated) : [];
-    switch (operation.op) {
-      case "map": {
-        const code = isOk ? "OK" : codeOfRefusal(result.word(), wantedCode);
+    switch (op) {
+      case "map":
+      case "mapRuns": {
+        const code = codeOf();
         const mappedBytes = isOk || !result.isAtEnd ? result.number() : 0n;
-        return { op: "map", code, mappedBytes, invalidated };
+        return { op, code, mappedBytes, invalidated };
       }
       case "unmap":
       case "unmapGathered":
-        return { op: operation.op, ...this.#removed(answer, wanted), invalidated };
+        return { op, ...this.#removed(answer, wanted), invalidated };
+      case "unmapRuns":
+        return { op, ...this.#removed(answer, wanted), runs, invalidated };
+      case "cut":
+      case "resize": {
+        // What had no translation for a moment cannot be seen from outside.
+        const missed = "missed" in wanted ? wanted.missed : [];
+        return { op, code: codeOf(), missed, invalidated };
+      }
+      case "trim":
+        return { op, code: codeOf(), freedTables: this.#freedTables(answer, wanted), invalidated };
       case "sync":
-        return { op: "sync", invalidated };
+      case "handover":
+        return { op, invalidated };
       case "lookup":
         return { op: "lookup", pa: isOk ? result.number() : undefined };
       case "entries":
         return { op: "entries", entries: this.#entries(answer) };
-      case "readAndClearDirty": {
-        const code = isOk ? "OK" : codeOfRefusal(result.word(), wantedCode);
-        return { op: "readAndClearDirty", code, dirty, invalidated };
-      }
+      case "readAndClearDirty":
+        return { op, code: codeOf(), dirty, invalidated };
       case "setDirty":
-        return { op: "setDirty", code: isOk ? "OK" : codeOfRefusal(result.word(), wantedCode) };
+        return { op, code: codeOf() };
       default:
         return { op: "failNextAllocation" };
     }
@@ -200,6 +211,12 @@ export class ExternalSubject implements Subject {
     const refusal = codeOfRefusal(result.word(), wantedCode);
     // Who takes whole entries away has nothing to refuse: it removes nothing where nothing can be.
     return this.abilities.partialUnmap === "whole" ? { removedBytes: 0n } : { refusal, removedBytes: 0n };
+  }
+
+  /** How many tables went is judged with when they go. */
+  #freedTables({ isOk, result }: Answer, wanted: Outcome): number {
+    const given = isOk ? result.small() : 0;
+    return this.scope.tables || !("freedTables" in wanted) ? given : wanted.freedTables;
   }
 
   /** Where nobody offers dirty tracking, a dirty bit that is always set says nothing. */
@@ -224,14 +241,17 @@ export class ExternalSubject implements Subject {
       return wanted;
     }
     this.#forgotten.push(...reported);
+    // Which tables a map or a trim finds empty is the implementation's to say: caches alone judge what it forgets.
+    if (!this.scope.tables && changesOnlyTables(operation)) return wanted;
     if (operation.op === "unmapGathered") {
       const pending = this.#reference.pendingInvalidation;
       if (pending !== undefined) this.#gathered = [pending];
       return wanted;
     }
-    const due = operation.op === "sync" ? this.#gathered : wanted;
-    const told = operation.op === "sync" ? this.#forgotten : reported;
-    if (operation.op === "sync") [this.#gathered, this.#forgotten] = [[], []];
+    const isSync = operation.op === "sync" || operation.op === "handover";
+    const due = isSync ? this.#gathered : wanted;
+    const told = isSync ? this.#forgotten : reported;
+    if (isSync) [this.#gathered, this.#forgotten] = [[], []];
     return due.every((range) => isCovered(range, told)) ? wanted : told;
   }
 
@@ -300,8 +320,18 @@ export class ExternalSubject implements Subject {
 }
 
 function nearOf(operation: Extract<Request, { readonly iova: bigint }>): Near {
-  const length = "length" in operation && operation.length > 0n ? operation.length : 1n;
+  const length = lengthOf(operation) || 1n;
   return [operation.iova, operation.iova + length - 1n];
+}
+
+/** Whether what it invalidates, if anything, are tables in which nothing is mapped. */
+function changesOnlyTables({ op }: Request): boolean {
+  return op === "map" || op === "mapRuns" || op === "trim";
+}
+
+function lengthOf(operation: Request): bigint {
+  if (operation.op === "mapRuns") return operation.runs.reduce((sum, [, length]) => sum + length, 0n);
+  return "length" in operation ? operation.length : 0n;
 }
 
 /** Whether the ranges, side by side or overlapping, hold everything from the first address to the last. */

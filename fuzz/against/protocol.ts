@@ -23,6 +23,12 @@ export const canWords = [
   "refusals",
   "overlaps",
   "partial",
+  "cut",
+  "resize",
+  "trim",
+  "mapruns",
+  "unmapruns",
+  "handover",
 ] as const;
 
 /** What an implementation may ask to be judged by, beyond what can be seen from outside. */
@@ -89,6 +95,24 @@ export function requestOf(operation: Operation, pageSizes: bigint): string | und
       return `setdirty ${hex(operation.iova)}`;
     case "failNextAllocation":
       return `fail ${operation.nth}`;
+    case "cut":
+      return `cut ${hex(operation.iova)}`;
+    case "resize": {
+      const { iova, length, largestLg2 } = operation;
+      return `resize ${hex(iova)} ${hex(length)} ${largestLg2}`;
+    }
+    case "trim":
+      return `trim ${hex(operation.iova)} ${hex(operation.length)}`;
+    case "mapRuns": {
+      const { iova, prot, runs } = operation;
+      return ["mapruns", ...[iova, prot, ...runs.flat()].map(hex)].join(" ");
+    }
+    case "unmapRuns": {
+      const { iova, length, capacity } = operation;
+      return `unmapruns ${hex(iova)} ${hex(length)} ${capacity}`;
+    }
+    case "handover":
+      return "handover";
     default:
       return undefined;
   }

@@ -20,7 +20,7 @@ static char memory_file[4096];
 
 static const char *const bugs[] = {
 	"none", "partial-unmap", "stale-table", "level-size", "off-by-one", "forgetful",
-	"leak", "crash", "hang", "chatter", "exit",
+	"leak", "crash", "hang", "chatter", "exit", "wide-cut",
 };
 
 static void took(uint64_t frame)
@@ -95,17 +95,29 @@ static void open_table(void)
 	use_memory();
 	sample_open(&table);
 	printf("can reset write lookup fail refusals overlaps partial%s\n", shared ? " shared" : "");
+	printf("can cut trim mapruns\n");
 	printf("judge frames tables invalidations\n");
 	printf("sizes 0x%" PRIx64 "\nprot 3\n", table.page_sizes);
 	printf("root 0x%" PRIx64 " %u\nok 1\n", table.root, table.top_level);
 }
 
-static void map(uint64_t va, uint64_t pa, uint64_t length, unsigned prot)
-{
-	static const char *const reasons[] = { "", "EINVAL", "EADDRINUSE", "ENOMEM" };
-	uint64_t mapped;
-	enum sample_error error = sample_map(&table, va, pa, length, prot, &mapped);
+static const char *const reasons[] = { "", "EINVAL", "EADDRINUSE", "ENOMEM" };
 
+/* Physical runs, one behind the other; those that go on from each other are one. */
+static void map(uint64_t va, const uint64_t *runs, const uint64_t *end, unsigned prot)
+{
+	uint64_t mapped = 0;
+	enum sample_error error = SAMPLE_OK;
+
+	while (runs < end && error == SAMPLE_OK) {
+		uint64_t pa = runs[0], length = runs[1], done = 0;
+
+		for (runs += 2; runs < end && runs[0] && runs[0] == pa + length; runs += 2)
+			length += runs[1];
+		/* Nothing comes behind the last of all addresses. */
+		error = mapped && va + mapped == 0 ? SAMPLE_INVALID : sample_map(&table, va + mapped, pa, length, prot, &done);
+		mapped += done;
+	}
 	if (error == SAMPLE_OK)
 		printf("ok 0x%" PRIx64 "\n", mapped);
 	else
@@ -124,14 +136,34 @@ static void read_memory(uint64_t address, uint64_t bytes)
 	putchar('\n');
 }
 
-static void answer(const char *op, const uint64_t *number)
+static void cut(uint64_t va)
 {
+	enum sample_error error = sample_cut(&table, va);
+
+	if (error == SAMPLE_OK)
+		printf("ok\n");
+	else
+		printf("no %s\n", reasons[error]);
+}
+
+static void answer(const char *op, const uint64_t *number, const uint64_t *end)
+{
+	unsigned freed;
 	uint64_t pa;
 
 	if (!strcmp(op, "open")) {
 		open_table();
 	} else if (!strcmp(op, "map")) {
-		map(number[0], number[1], number[2], number[3]);
+		map(number[0], number + 1, number + 3, number[3]);
+	} else if (!strcmp(op, "mapruns")) {
+		map(number[0], number + 2, end, number[1]);
+	} else if (!strcmp(op, "cut")) {
+		cut(number[0]);
+	} else if (!strcmp(op, "trim")) {
+		if (sample_trim(&table, number[0], number[1], &freed))
+			printf("ok %u\n", freed);
+		else
+			printf("no EINVAL\n");
 	} else if (!strcmp(op, "unmap")) {
 		printf("ok 0x%" PRIx64 "\n", sample_unmap(&table, number[0], number[1]));
 	} else if (!strcmp(op, "lookup")) {
@@ -156,7 +188,7 @@ static void answer(const char *op, const uint64_t *number)
 
 int main(int argc, char **argv)
 {
-	char line[8192], *rest;
+	char line[8192], *rest, *word;
 
 	for (unsigned i = 0; argc > 1 && i < sizeof(bugs) / sizeof(*bugs); i++)
 		if (!strcmp(argv[1], bugs[i]))
@@ -166,7 +198,7 @@ int main(int argc, char **argv)
 	table.forget = forget;
 	while (fgets(line, sizeof(line), stdin)) {
 		char *op = strtok_r(line, " \n", &rest);
-		uint64_t numbers[5] = { 0 };
+		uint64_t numbers[128] = { 0 }, *end = numbers;
 
 		if (op && !strcmp(op, "genpt")) {
 			memory_file[0] = 0;
@@ -175,12 +207,9 @@ int main(int argc, char **argv)
 
 			set(key, strtok_r(NULL, "\n", &rest));
 		} else if (op) {
-			for (int i = 0; i < 5; i++) {
-				char *word = strtok_r(NULL, " \n", &rest);
-
-				numbers[i] = word ? strtoull(word, NULL, 0) : 0;
-			}
-			answer(op, numbers);
+			while (end < numbers + 128 && (word = strtok_r(NULL, " \n", &rest)))
+				*end++ = strtoull(word, NULL, 0);
+			answer(op, numbers, end);
 		}
 	}
 	return 0;

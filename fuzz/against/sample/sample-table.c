@@ -78,15 +78,19 @@ static void give_unlinked(struct sample_table *table)
 	}
 }
 
-static void unlink_tables(struct sample_table *table, uint64_t frame, unsigned level)
+/* Returns how many they were. */
+static unsigned unlink_tables(struct sample_table *table, uint64_t frame, unsigned level)
 {
+	unsigned tables = 1;
+
 	for (unsigned i = 0; level > 0 && i < ITEMS; i++) {
 		uint64_t item = items_of(table, frame)[i];
 
 		if ((item & PRESENT) && !is_leaf(item, level) && table->bug != BUG_LEAK)
-			unlink_tables(table, item & ADDRESS, level - 1);
+			tables += unlink_tables(table, item & ADDRESS, level - 1);
 	}
 	unlink_frame(table, frame);
+	return tables;
 }
 
 static bool maps_anything(struct sample_table *table, uint64_t frame, unsigned level)
@@ -232,10 +236,12 @@ static uint64_t *leaf_at(struct sample_table *table, uint64_t va, unsigned *leve
 	}
 }
 
-/* Unlinks the tables of which every address is in the range. */
-static void prune(struct sample_table *table, uint64_t frame, unsigned level, uint64_t va, uint64_t first, uint64_t last)
+/* Unlinks the tables of which every address is in the range, or of those the empty ones; returns how many. */
+static unsigned prune(struct sample_table *table, uint64_t frame, unsigned level, uint64_t va, uint64_t first,
+		      uint64_t last, bool only_empty)
 {
 	uint64_t size = 1ull << size_lg2(level);
+	unsigned tables = 0;
 
 	for (unsigned i = 0; level > 0 && i < ITEMS; i++) {
 		uint64_t *item = items_of(table, frame) + i;
@@ -247,14 +253,15 @@ static void prune(struct sample_table *table, uint64_t frame, unsigned level, ui
 		}
 		if (!(*item & PRESENT) || is_leaf(*item, level) || last < from || to < first)
 			continue;
-		if (first <= from && to <= last) {
-			unlink_tables(table, *item & ADDRESS, level - 1);
+		if (first <= from && to <= last && !(only_empty && maps_anything(table, *item & ADDRESS, level - 1))) {
+			tables += unlink_tables(table, *item & ADDRESS, level - 1);
 			if (table->bug != BUG_STALE_TABLE)
 				*item = 0;
 		} else {
-			prune(table, *item & ADDRESS, level - 1, from, first, last);
+			tables += prune(table, *item & ADDRESS, level - 1, from, first, last, only_empty);
 		}
 	}
+	return tables;
 }
 
 uint64_t sample_unmap(struct sample_table *table, uint64_t va, uint64_t length)
@@ -276,11 +283,72 @@ uint64_t sample_unmap(struct sample_table *table, uint64_t va, uint64_t length)
 	}
 	if (done == 0)
 		return 0;
-	prune(table, table->root, table->top_level, 0, va, va + done - 1);
+	prune(table, table->root, table->top_level, 0, va, va + done - 1, false);
 	if (table->bug != BUG_FORGETFUL || va != 0)
 		table->forget(va, va + done - 1);
 	give_unlinked(table);
 	return table->bug == BUG_PARTIAL_UNMAP && done > length ? length : done;
+}
+
+/*
+ * A table in place of a leaf, that nothing points to yet: in it leaves of its level, and where no page of that size is
+ * allowed, or the cut goes through one, tables again. Returns the item that would point to it, or 0.
+ */
+static uint64_t split(struct sample_table *table, uint64_t leaf, unsigned level, uint64_t cut)
+{
+	uint64_t size = 1ull << size_lg2(level - 1);
+	uint64_t frame = take_frame(table);
+
+	if (frame == NO_FRAME)
+		return 0;
+	for (unsigned i = 0; i < ITEMS; i++) {
+		uint64_t part = (leaf + i * size) & (level > 1 ? ~0ull : ~LARGE);
+		bool is_cut = (cut & (size - 1)) && ((cut >> size_lg2(level - 1)) & (ITEMS - 1)) == i;
+
+		if (table->bug == BUG_WIDE_CUT)
+			part |= WRITABLE;
+		if (is_cut || !(table->page_sizes & size))
+			part = split(table, part, level - 1, is_cut ? cut : 0);
+		if (part == 0) {
+			unlink_tables(table, frame, level - 1);
+			return 0;
+		}
+		items_of(table, frame)[i] = part;
+	}
+	return frame | PRESENT | WRITABLE | USER;
+}
+
+enum sample_error sample_cut(struct sample_table *table, uint64_t va)
+{
+	unsigned level;
+	uint64_t *item, parts, inside;
+
+	if (!is_range(table, va, va))
+		return SAMPLE_INVALID;
+	item = leaf_at(table, va, &level);
+	inside = item ? (1ull << size_lg2(level)) - 1 : 0;
+	if (!(va & inside))
+		return SAMPLE_OK;
+	if (va & ((table->page_sizes & -table->page_sizes) - 1))
+		return SAMPLE_INVALID;
+	parts = split(table, *item, level, va);
+	if (parts) {
+		*item = parts;
+		table->forget(va & ~inside, va | inside);
+	}
+	give_unlinked(table);
+	return parts ? SAMPLE_OK : SAMPLE_NO_MEMORY;
+}
+
+bool sample_trim(struct sample_table *table, uint64_t va, uint64_t length, unsigned *freed)
+{
+	if (length == 0 || !is_range(table, va, va + length - 1))
+		return false;
+	*freed = prune(table, table->root, table->top_level, 0, va, va + length - 1, true);
+	if (*freed > 0)
+		table->forget(va, va + length - 1);
+	give_unlinked(table);
+	return true;
 }
 
 bool sample_lookup(struct sample_table *table, uint64_t va, uint64_t *pa)

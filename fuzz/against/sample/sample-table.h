@@ -20,6 +20,7 @@ enum sample_bug {
 	BUG_HANG,		/* an unmap of two large pages never returns */
 	BUG_CHATTER,		/* a message for debugging goes to standard output */
 	BUG_EXIT,		/* gives up when memory is short */
+	BUG_WIDE_CUT,		/* the parts of a page that is cut are writable, whatever it was */
 };
 
 enum sample_error { SAMPLE_OK, SAMPLE_INVALID, SAMPLE_IN_USE, SAMPLE_NO_MEMORY };
@@ -50,6 +51,10 @@ void sample_close(struct sample_table *table);
 enum sample_error sample_map(struct sample_table *table, uint64_t va, uint64_t pa, uint64_t length, unsigned prot,
 			     uint64_t *mapped);
 uint64_t sample_unmap(struct sample_table *table, uint64_t va, uint64_t length);
+/* Makes an address the first of a page: a page that lies across it becomes smaller ones, or nothing is done. */
+enum sample_error sample_cut(struct sample_table *table, uint64_t va);
+/* Frees the tables of which every address is in the range and none is mapped; false for what is no range. */
+bool sample_trim(struct sample_table *table, uint64_t va, uint64_t length, unsigned *freed);
 bool sample_lookup(struct sample_table *table, uint64_t va, uint64_t *pa);
 
 #endif
