@@ -4,7 +4,7 @@
  * counting them would cost half the speed and guide it towards the judges.
  */
 import { mkdir, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type Plugin } from "esbuild";
 import type { TargetSettings } from "../fuzz/coverage/target.js";
@@ -48,18 +48,33 @@ export async function writeTarget(
   mutant?: Mutant,
 ): Promise<void> {
   await mkdir(folder, { recursive: true });
-  const stamps = [...new Set(namedConfigurations(settings.configurations).map(stampOf))];
-  const source = mutant === undefined ? sourceOf(stamps) : await mutantSource(stamps, mutant);
-  await bundle(source, join(dist, "impl"), join(folder, FILES.underTest));
-  await bundle(
-    'export { createTarget } from "./target.js";',
-    join(dist, "fuzz/coverage"),
-    join(folder, FILES.judges),
-    [underTestOutside],
-  );
+  if (settings.system === undefined) await bundleTables(folder, settings, mutant);
+  else await bundleMachine(folder);
   await bundle(seedModule(seed), dist, join(folder, FILES.seed));
   await writeFile(join(folder, FILES.target), TARGET);
   await writeFile(join(folder, FILES.settings), JSON.stringify(settings));
+}
+
+async function bundleTables(folder: string, settings: TargetSettings, mutant?: Mutant): Promise<void> {
+  const stamps = [...new Set(namedConfigurations(settings.configurations).map(stampOf))];
+  const source = mutant === undefined ? sourceOf(stamps) : await mutantSource(stamps, mutant);
+  await bundle(source, join(dist, "impl"), join(folder, FILES.underTest));
+  await bundleJudges("table-target", folder, underTestOutside);
+}
+
+/** The modules of the code under test that the judges of machines ask for, each by its path: some have names in common. */
+async function bundleMachine(folder: string): Promise<void> {
+  const asked = new Set<string>();
+  await bundleJudges("system-target", folder, modulesOutside(asked));
+  const modules = [...asked].sort();
+  const source = `${imports(modules, "module")}
+    export const modules = { ${modules.map((module, index) => `${JSON.stringify(module)}: module${index}`).join(", ")} };`;
+  await bundle(source, join(dist, "impl"), join(folder, FILES.underTest));
+}
+
+function bundleJudges(target: string, folder: string, outside: Plugin): Promise<void> {
+  const source = `export { createTarget } from "./${target}.js";`;
+  return bundle(source, join(dist, "fuzz/coverage"), join(folder, FILES.judges), [outside]);
 }
 
 /** What the judges ask of the code under test, made of the observed stamps. */
@@ -94,9 +109,9 @@ export { Prot } from "./formats/format.js";
 export { TableMemory } from "./memory/table-memory.js";
 `;
 
-function imports(modules: readonly string[]): string {
+function imports(modules: readonly string[], name = "stamp"): string {
   return modules
-    .map((module, index) => `import * as stamp${index} from ${JSON.stringify(module)};`)
+    .map((module, index) => `import * as ${name}${index} from ${JSON.stringify(module)};`)
     .join("\n");
 }
 
@@ -115,6 +130,25 @@ const underTestOutside: Plugin = {
     }));
   },
 };
+
+/** The same for modules that are asked for one by one; notes which, by their paths in `impl`. */
+function modulesOutside(asked: Set<string>): Plugin {
+  return {
+    name: "modules-outside",
+    setup(builder) {
+      builder.onResolve({ filter: /^\.{1,2}\// }, ({ path, resolveDir }) => {
+        const place = relative(join(dist, "impl"), join(resolveDir, path));
+        return place.startsWith("..") ? undefined : { path: `./${place}`, namespace: "under-test" };
+      });
+      builder.onLoad({ filter: /./, namespace: "under-test" }, ({ path }) => {
+        asked.add(path);
+        const contents = `module.exports = require("./${FILES.underTest}").modules[${JSON.stringify(path)}];`;
+        return { contents };
+      });
+      builder.onResolve({ filter: /./, namespace: "under-test" }, ({ path }) => ({ path, external: true }));
+    },
+  };
+}
 
 async function bundle(
   contents: string,

@@ -10,6 +10,7 @@ import type { CountedFinding, SupervisorTotals } from "../fuzz/coverage/supervis
 import { configurationsOfTarget, namedConfigurations, targets } from "../fuzz/coverage/targets.js";
 import { isSeed } from "../fuzz/lockstep/index.js";
 import { type Mutant, mutants, stampOf } from "../fuzz/mutants/index.js";
+import { type SystemName, systemNames } from "../fuzz/system/names.js";
 import { writeTarget } from "./fuzz-bundle.js";
 
 const dist = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -18,7 +19,8 @@ const dist = dirname(dirname(fileURLToPath(import.meta.url)));
 const Exit = { clean: 0, finding: 1, usage: 2 } as const;
 
 interface Options {
-  readonly format: string;
+  readonly format?: string | undefined;
+  readonly system?: SystemName | undefined;
   readonly seconds: number;
   readonly seed?: string | undefined;
   readonly executions?: number | undefined;
@@ -43,13 +45,18 @@ function mutantNamed(id: string): Mutant {
 
 const program = new Command("npm run fuzz:coverage --")
   .description(
-    "Fuzz one format with inputs that are kept and mutated when they take a new branch or see a new state. What it " +
+    "Fuzz one format, or one machine with IOMMUs, with inputs that are kept and mutated when they take a new branch or see a new state. What it " +
       "finds is shrunk, printed with the command that replays it, and saved. Inputs are kept between runs.",
   )
   .addOption(
     new Option("--format <name>", "which format")
       .choices(targets.map(({ name }) => name))
-      .makeOptionMandatory(),
+      .conflicts("system"),
+  )
+  .addOption(
+    new Option("--system <name>", "which machine, in place of a format")
+      .choices(systemNames)
+      .conflicts("mutant"),
   )
   .option("--seconds <seconds>", "how long, about", above0, 60)
   .option("--seed <seed>", "default: drawn, and printed")
@@ -74,15 +81,19 @@ const options: Options = program.parse().opts();
 process.exitCode = await main();
 
 async function main(): Promise<number> {
-  const { mutant, format } = options;
+  const { mutant, format, system } = options;
+  const name = format ?? system;
+  if (name === undefined) return refuse("--format or --system is needed");
   const seed = options.seed ?? randomBytes(4).toString("hex");
   if (!isSeed(seed)) return refuse(`"${seed}" is no seed: up to 64 letters, digits, ".", "_" and "-"`);
-  const configurations = configurationsOfTarget(format).filter(
-    (name) => mutant?.configurations.includes(name) ?? true,
+  const configurations = (format === undefined ? [] : configurationsOfTarget(format)).filter(
+    (one) => mutant?.configurations.includes(one) ?? true,
   );
-  if (configurations.length === 0) return refuse(`no configuration of ${format} is ${mutant?.id}'s`);
+  if (system === undefined && configurations.length === 0)
+    return refuse(`no configuration of ${name} is ${mutant?.id}'s`);
   const line = options.json ? undefined : new LiveLine(process.stderr);
-  line?.write(`seed ${seed}, ${format}, ${configurations.length} configurations\n`);
+  const what = system === undefined ? `${configurations.length} configurations` : "a machine with IOMMUs";
+  line?.write(`seed ${seed}, ${name}, ${what}\n`);
   const abort = new AbortController();
   const interrupted = () => (abort.signal.aborted ? process.exit(130) : abort.abort());
   process.on("SIGINT", interrupted);
@@ -95,14 +106,16 @@ async function main(): Promise<number> {
       line?.write(`\n${finding.report}  saved:   ${finding.file}\n\n`);
     },
   };
+  const programs = system === undefined ? "regressions" : "systems";
   const request = {
-    target: mutant === undefined ? format : `${format}-${mutant.id}`,
+    target: targetName(name, options),
     configurations,
+    system,
     seed,
     seconds: options.seconds,
     executions: options.executions,
     out: options.out,
-    programs: mutant === undefined ? join(dirname(dist), "corpus/regressions") : undefined,
+    programs: mutant === undefined ? join(dirname(dist), "corpus", programs) : undefined,
     timeoutSeconds: options.timeout,
     memoryMegabytes: options.memory,
     mutant: mutant && stampFiles(mutant, configurations),
@@ -114,8 +127,16 @@ async function main(): Promise<number> {
   for (const file of totals.crashes)
     line?.write(`the fuzzer ended on ${file}, which shows nothing by itself\n`);
   if (options.json)
-    process.stdout.write(`${JSON.stringify({ seed, format, ...withoutReports(totals) }, null, 2)}\n`);
+    process.stdout.write(
+      `${JSON.stringify({ seed, [system === undefined ? "format" : "system"]: name, ...withoutReports(totals) }, null, 2)}\n`,
+    );
   return totals.findings.length === 0 && totals.crashes.length === 0 ? Exit.clean : Exit.finding;
+}
+
+/** What is kept between runs stands in a folder of this name. */
+function targetName(name: string, { system, mutant }: Options): string {
+  if (system !== undefined) return `system-${name}`;
+  return mutant === undefined ? name : `${name}-${mutant.id}`;
 }
 
 function refuse(sentence: string): number {

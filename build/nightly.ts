@@ -32,6 +32,7 @@ const STAGES: readonly Stage[] = [
   { name: "campaign", share: 3, command: campaign },
   { name: "systems", share: 2, command: systems },
   { name: "coverage", share: 1, command: coverage },
+  { name: "coverage-systems", share: 1, command: coverageOfSystem },
   { name: "mutants", share: 1, command: mutants },
   { name: "long-tests", share: 0, command: longTests },
   { name: "report", share: 0, command: report },
@@ -63,24 +64,26 @@ function longTests(): readonly string[] {
   return [join(root, "node_modules/ava/entrypoints/cli.mjs"), "--config", join(root, "ava.long.config.mjs")];
 }
 
-/** One target a night, as the seed has it. */
+/** One format a night, as the seed has it. */
 function targetOf({ seed }: Night): string {
-  const [byte] = createHash("sha256").update(seed).digest();
-  return targets[byte % targets.length].name;
+  return targets[byteOf(seed) % targets.length].name;
+}
+
+function byteOf(seed: string): number {
+  return createHash("sha256").update(seed).digest()[0];
 }
 
 function coverage(night: Night, share: number): readonly string[] {
-  const { seed, findings } = night;
-  const request = [
-    "--format",
-    targetOf(night),
-    "--seconds",
-    share.toFixed(3),
-    "--seed",
-    seed,
-    "--out",
-    findings,
-  ];
+  return guided(night, share, "--format", targetOf(night));
+}
+
+/** One machine a night. */
+function coverageOfSystem(night: Night, share: number): readonly string[] {
+  return guided(night, share, "--system", systemNames[byteOf(night.seed) % systemNames.length]);
+}
+
+function guided({ seed, findings }: Night, share: number, ...what: readonly string[]): readonly string[] {
+  const request = [...what, "--seconds", share.toFixed(3), "--seed", seed, "--out", findings];
   return [join(dist, "build", "fuzz-coverage.js"), ...request];
 }
 
@@ -106,8 +109,8 @@ function stageNamed(text: string, others: readonly string[] = []): readonly stri
 
 const program = new Command("npm run nightly --")
   .description(
-    "Replay what is known, run a campaign, run whole machines with IOMMUs, fuzz one target guided by coverage, " +
-      "judge the judges by mistakes put in on purpose, and write the report.",
+    "Replay what is known, run a campaign, run whole machines with IOMMUs, fuzz one format and one machine guided by " +
+      "coverage, judge the judges by mistakes put in on purpose, and write the report.",
   )
   .addOption(
     new Option("--hours <hours>", `how long; default: ${HOURS}`).argParser(hours).conflicts("seconds"),

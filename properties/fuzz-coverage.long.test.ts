@@ -76,9 +76,21 @@ test("without a mistake nothing is found; the same seed takes the same way, and 
   for (const line of curve) t.like(Object.keys(JSON.parse(line)), ["seconds", "branches", "states"]);
 });
 
+test("a machine is fuzzed like a format: its code is counted, its states are seen, its inputs are kept", async (t) => {
+  const { exit, stdout, stderr } = await run("machine", "--system", "intel", "--executions", "4", ...short);
+  t.is(exit, 0, stderr);
+  const { system, executions, branches, states, operations } = JSON.parse(stdout);
+  t.deepEqual([system, executions], ["intel", 4]);
+  t.true(branches > 300 && states > 100 && operations > 50, stdout);
+  const kept = join(temporary, "machine", "findings/coverage/system-intel/corpus");
+  t.true(readdirSync(kept).length > 1);
+});
+
 test("what cannot be met is refused", async (t) => {
   t.is((await run("refused", "--format", "amdv9")).exit, 2);
   t.is((await run("refused", "--format", "mali", "--mutant", "M01")).exit, 2);
+  t.is((await run("refused")).exit, 2);
+  t.is((await run("refused", "--system", "amd", "--format", "mali")).exit, 2);
   t.deepEqual(readdirSync(join(temporary, "refused")), []);
 });
 

@@ -34,8 +34,9 @@ export function systemRepro(token: string): Exit {
   return Exit.finding;
 }
 
-export function reportOf(finding: SystemFinding): string {
-  const { shape, invariant, sentence, program, shrunkFrom, unit } = finding;
+/** @param replay what `genpt repro` is to be given: the token of the unit, or the file where the program is kept */
+export function reportOf(finding: SystemFinding, replay = tokenOf(finding.unit)): string {
+  const { shape, invariant, sentence, program, shrunkFrom } = finding;
   const facts = Object.entries(shape).map(([name, value]) => `${name} ${value}`);
   const steps = program.map((operation, index) => `  ${index + 1}  ${describeSystemOperation(operation)}`);
   return [
@@ -45,7 +46,7 @@ export function reportOf(finding: SystemFinding): string {
     "",
     ...steps,
     "",
-    `  replay:  npx genpt repro ${tokenOf(unit)}`,
+    `  replay:  npx genpt repro ${replay}`,
     "",
   ].join("\n");
 }
@@ -58,7 +59,7 @@ export function systemReproFile(file: string): Exit {
     process.stdout.write(`${pc.green("passes:")} ${file}\n`);
     return Exit.clean;
   }
-  process.stdout.write(reportOf({ ...finding, ...failure }));
+  process.stdout.write(reportOf({ ...finding, ...failure }, file));
   return Exit.finding;
 }
 

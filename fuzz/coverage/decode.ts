@@ -15,7 +15,6 @@
 import type { Configuration } from "../../models/configuration.js";
 import { canonical, lastOf } from "../../models/generator/space.js";
 import {
-  type Draws,
   nextOperation,
   operationFromJson,
   operationToJson,
@@ -26,14 +25,19 @@ import {
 import type { Operation } from "../../models/operations.js";
 import { itemSizeLg2, levelOfSize, type Reference } from "../../reference/index.js";
 import { mixNames, mixOf } from "../lockstep/index.js";
+import {
+  ByteReader,
+  bytesAtMost,
+  bytesOfWord,
+  DRAWN_BYTES,
+  FIRST_LITERAL,
+  operationsAtMost,
+  RecordDraws,
+} from "./bytes.js";
 
-/** The fuzzer makes no longer inputs. */
-export const bytesAtMost = 4096;
-export const operationsAtMost = 1024;
+export { bytesAtMost, operationsAtMost } from "./bytes.js";
 
 const HEADER_BYTES = 2;
-const DRAWN_BYTES = 4;
-const FIRST_LITERAL = 0xf0;
 /** Items that a literal map may write: arbitrary numbers would ask for millions. */
 const ITEMS_AT_MOST = 1 << 15;
 
@@ -73,7 +77,7 @@ const LAYOUTS: readonly Layout[] = [
 /** The operations of a byte string, one after the other, each for the state that those before it leave. */
 export class ByteProgram {
   readonly configuration: Configuration;
-  readonly #bytes: Reader;
+  readonly #bytes: ByteReader;
   readonly #profile: Profile;
   readonly #reference: Reference;
   #operations = 0;
@@ -84,7 +88,7 @@ export class ByteProgram {
     configurations: readonly Configuration[],
     referenceOf: (configuration: Configuration) => Reference,
   ) {
-    this.#bytes = new Reader(bytes.subarray(0, bytesAtMost));
+    this.#bytes = new ByteReader(bytes, HEADER_BYTES);
     this.configuration = configurations[this.#bytes.byte() % configurations.length];
     const mix = mixNames[this.#bytes.byte() % mixNames.length];
     this.#reference = referenceOf(this.configuration);
@@ -97,8 +101,7 @@ export class ByteProgram {
     if (bytes.isOver || this.#operations >= operationsAtMost) return undefined;
     this.#operations++;
     if (bytes.peek() >= FIRST_LITERAL) return this.#literal(LAYOUTS[(bytes.byte() & 15) % LAYOUTS.length]);
-    const record = Array.from({ length: DRAWN_BYTES }, () => bytes.byte());
-    return nextOperation(new RecordDraws(record), this.#reference, this.#profile);
+    return nextOperation(new RecordDraws(bytes.bytes(DRAWN_BYTES)), this.#reference, this.#profile);
   }
 
   #literal({ always, fields }: Layout): Operation {
@@ -163,83 +166,6 @@ function bytesOfField(value: unknown, kind: Field[1]): readonly number[] {
       0,
     ),
   ];
-}
-
-/** A 64-bit word: how far it is shifted, then what is shifted, seven bits a byte, the lowest first. */
-function bytesOfWord(word: bigint): readonly number[] {
-  let shift = 0;
-  while (shift < 63 && word !== 0n && ((word >> BigInt(shift)) & 1n) === 0n) shift++;
-  const bytes = [shift];
-  for (let rest = word >> BigInt(shift); ; rest >>= 7n) {
-    const isLast = rest < 128n;
-    bytes.push(Number(rest & 127n) | (isLast ? 0 : 128));
-    if (isLast) return bytes;
-  }
-}
-
-class Reader {
-  readonly #bytes: Uint8Array;
-  #at = 0;
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
-  }
-
-  get isOver(): boolean {
-    return this.#at >= Math.max(this.#bytes.length, HEADER_BYTES);
-  }
-
-  peek(): number {
-    return this.#bytes[this.#at] ?? 0;
-  }
-
-  byte(): number {
-    return this.#bytes[this.#at++] ?? 0;
-  }
-
-  word(): bigint {
-    const shift = BigInt(this.byte() & 63);
-    let value = 0n;
-    for (let bits = 0n; bits < 70n; bits += 7n) {
-      const byte = this.byte();
-      value |= BigInt(byte & 127) << bits;
-      if (byte < 128) break;
-    }
-    return BigInt.asUintN(64, value << shift);
-  }
-}
-
-/** The choices of one drawn record: its bytes while they last, then numbers that follow from them. */
-class RecordDraws implements Draws {
-  readonly exhausted = false;
-  readonly #record: readonly number[];
-  #next = 0;
-  #state: number;
-
-  constructor(record: readonly number[]) {
-    this.#record = record;
-    // The first byte comes from fewer than 256 values, and stands for all of them.
-    this.#record = [Math.floor((record[0] * 256) / FIRST_LITERAL), ...record.slice(1)];
-    this.#state = record.reduce((state, byte) => Math.imul(state ^ byte, 0x0100_0193), 0x811c_9dc5) | 1;
-  }
-
-  nextRecord(): void {}
-
-  below(bound: number): number {
-    if (bound <= 1) return 0;
-    if (bound <= 256 && this.#next < this.#record.length) return this.#record[this.#next++] % bound;
-    return this.#drawn() % bound;
-  }
-
-  /** Marsaglia's xorshift with 32 bits of state ("Xorshift RNGs", JSS 8, 2003). */
-  #drawn(): number {
-    let state = this.#state;
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    this.#state = state;
-    return state >>> 0;
-  }
 }
 
 type MapOperation = Extract<Operation, { op: "map" }>;

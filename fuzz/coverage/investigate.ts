@@ -7,11 +7,9 @@ import { parentPort, workerData } from "node:worker_threads";
 import type { Configuration } from "../../models/configuration.js";
 import { configurationName } from "../../models/index.js";
 import type { Operation } from "../../models/operations.js";
-import { shapeKeyOf } from "../campaign/shape-key.js";
 import {
   corpusFileName,
   type Finding,
-  formatCorpusFile,
   parseCorpusFile,
   report,
   runProgram,
@@ -19,7 +17,15 @@ import {
   shrink,
 } from "../lockstep/index.js";
 import { type MutantStamp, subjectFactory } from "../mutants/index.js";
+import type { SystemName } from "../system/names.js";
+import type { SystemOperation } from "../system/operations.js";
+import { systemFindingFromText } from "../system/saved.js";
+import type { MachineShape } from "../system/shape.js";
+import { shrinkProgram } from "../system/shrink.js";
+import { failureOf, type SystemFinding, seedOf } from "../system/unit.js";
 import { execute } from "./execute.js";
+import { type Investigated, systemInvestigated, tableInvestigated } from "./investigated.js";
+import { executeSystem } from "./system-execute.js";
 import { namedConfigurations } from "./targets.js";
 
 export interface Investigation {
@@ -27,6 +33,8 @@ export interface Investigation {
   readonly program?: string | undefined;
   readonly input?: Uint8Array | undefined;
   readonly configurations: readonly string[];
+  /** The machine that programs and inputs are of; undefined: they are of the configurations. */
+  readonly system?: SystemName | undefined;
   /** Where the finding will be saved, for its report. */
   readonly out: string;
   /** By name of the stamp, the module of a mutant's. */
@@ -34,30 +42,47 @@ export interface Investigation {
 }
 
 /** `doing`: the input has come to this operation. `ended`: what came out; undefined where it shows nothing. */
-export type InvestigationMessage =
-  | { readonly doing: Operation; readonly configuration: string }
-  | { readonly ended: Investigated | undefined };
+export type InvestigationMessage = { readonly doing: Doing } | { readonly ended: Investigated | undefined };
 
-export interface Investigated {
-  readonly file: string;
-  /** Of the corpus's form, shrunk. */
-  readonly program: string;
-  readonly key: string;
-  readonly configuration: string;
-  readonly invariant: string;
-  readonly sentence: string;
-  readonly shrunkFrom: number | undefined;
-  readonly operations: number;
-  readonly report: string;
-}
+export type Doing =
+  | { readonly operation: Operation; readonly configuration: string }
+  | { readonly operation: SystemOperation; readonly shape: MachineShape };
 
 const EXECUTIONS_AT_MOST = 1500;
 
 async function investigate(job: Investigation): Promise<void> {
+  tell({ ended: job.system === undefined ? await ofTables(job) : ofMachine(job, job.system) });
+}
+
+async function ofTables(job: Investigation): Promise<Investigated | undefined> {
   const subjectOf = job.mutant && subjectFactory(await stampsOf(job.mutant));
   const finding = findingOf(job, subjectOf);
   const shrunk = finding && shrink(finding, { subjectOf, executions: EXECUTIONS_AT_MOST });
-  tell({ ended: shrunk && investigated(shrunk, job.out, subjectOf) });
+  if (shrunk === undefined) return undefined;
+  const replay = `npx genpt repro ${join(job.out, corpusFileName(shrunk))}`;
+  return tableInvestigated(shrunk, job.out, report(shrunk, { subjectOf, replay }));
+}
+
+function ofMachine({ program, input, out }: Investigation, system: SystemName): Investigated | undefined {
+  // Told step by step, for the last operation told is the one that never ended.
+  const before = (operation: SystemOperation, shape: MachineShape) => tell({ doing: { operation, shape } });
+  const finding =
+    input === undefined
+      ? systemFindingFromText(program ?? "")
+      : executeSystem(input, system, { before }).finding;
+  const shrunk = finding && shrunkFinding(finding);
+  return shrunk && systemInvestigated(shrunk, out);
+}
+
+/** Made small as far as it breaks the same property; undefined: it does not fail again. */
+function shrunkFinding(finding: SystemFinding): SystemFinding | undefined {
+  const { shape, unit, invariant } = finding;
+  const failureIn = (program: SystemFinding["program"]) => failureOf(shape, seedOf(unit), program);
+  const fails = (program: SystemFinding["program"]) => failureIn(program)?.invariant === invariant;
+  if (!fails(finding.program)) return undefined;
+  const program = shrinkProgram(finding.program, fails, EXECUTIONS_AT_MOST);
+  const sentence = failureIn(program)?.sentence ?? finding.sentence;
+  return { ...finding, sentence, program, shrunkFrom: finding.program.length };
 }
 
 async function stampsOf(files: Readonly<Record<string, string>>): Promise<ReadonlyMap<string, MutantStamp>> {
@@ -69,28 +94,12 @@ function findingOf(job: Investigation, subjectOf: SubjectFactory | undefined): F
   const { program, input, configurations } = job;
   if (input !== undefined) {
     // Told step by step, for the last operation told is the one that never ended.
-    const before = (doing: Operation, configuration: Configuration) =>
-      tell({ doing, configuration: configurationName(configuration) });
+    const before = (operation: Operation, configuration: Configuration) =>
+      tell({ doing: { operation, configuration: configurationName(configuration) } });
     return execute(input, namedConfigurations(configurations), { subjectOf, before }).finding;
   }
   const { configuration, operations } = parseCorpusFile(program ?? "", "a finding");
   return runProgram(configuration, operations, subjectOf).finding;
-}
-
-function investigated(finding: Finding, out: string, subjectOf: SubjectFactory | undefined): Investigated {
-  const { invariant, sentence, shrunkFrom, operations, configuration } = finding;
-  const file = join(out, corpusFileName(finding));
-  return {
-    file,
-    program: formatCorpusFile(finding),
-    key: shapeKeyOf(finding),
-    configuration: configurationName(configuration),
-    invariant,
-    sentence,
-    shrunkFrom,
-    operations: operations.length,
-    report: report(finding, { subjectOf, replay: `npx genpt repro ${file}` }),
-  };
 }
 
 function tell(message: InvestigationMessage): void {

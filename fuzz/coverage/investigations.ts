@@ -1,14 +1,10 @@
 /** Failing programs on their way to findings: one at a time in a thread, of each kind a few, and equal ones once. */
 
-import { join } from "node:path";
 import { Worker } from "node:worker_threads";
-import { configurationName } from "../../models/index.js";
-import type { Operation } from "../../models/operations.js";
-import { shapeKeyOf } from "../campaign/shape-key.js";
-import { corpusFileName, formatCorpusFile, parseCorpusFile } from "../lockstep/index.js";
-import type { Investigated, Investigation, InvestigationMessage } from "./investigate.js";
+import type { Doing, Investigation, InvestigationMessage } from "./investigate.js";
+import type { Investigated } from "./investigated.js";
 import type { CountedFinding } from "./supervisor.js";
-import { namedConfigurations } from "./targets.js";
+import { invariantOf, unfinishedInput, unfinishedProgram } from "./unfinished.js";
 
 /** Programs of one invariant that are made small; the same mistake shows in many configurations. */
 const PROGRAMS_OF_A_KIND = 3;
@@ -36,7 +32,7 @@ export class Investigations {
 
   /** Looks into a program that failed, when those before it are done. */
   add(program: string, told: Told): void {
-    const { invariant } = parseCorpusFile(program, "a finding");
+    const invariant = invariantOf(program);
     const count = (this.#kinds.get(invariant) ?? 0) + 1;
     this.#kinds.set(invariant, count);
     if (count > PROGRAMS_OF_A_KIND) {
@@ -81,8 +77,7 @@ export class Investigations {
       workerData,
       resourceLimits: { maxOldGenerationSizeMb: MEGABYTES },
     });
-    const done: Operation[] = [];
-    let name = "";
+    const done: Doing[] = [];
     return new Promise((resolve) => {
       const finish = (finding: Investigated | undefined) => {
         clearTimeout(timer);
@@ -90,48 +85,26 @@ export class Investigations {
         void worker.terminate();
       };
       const seconds = this.#timeoutMilliseconds / 1000;
-      const late = () => finish(this.#unfinished(job, name, done, `did not end within ${seconds} s`));
+      const late = () => finish(this.#unfinished(job, done, `did not end within ${seconds} s`));
       let timer = setTimeout(late, START_MILLISECONDS + this.#timeoutMilliseconds);
       worker.on("message", (message: InvestigationMessage) => {
         if ("ended" in message) return finish(message.ended);
-        name = message.configuration;
         done.push(message.doing);
         // Of an input each operation has the time for itself.
         clearTimeout(timer);
         timer = setTimeout(late, this.#timeoutMilliseconds);
       });
       worker.on("error", (error) =>
-        finish(this.#unfinished(job, name, done, `ended the thread: ${error.message}`)),
+        finish(this.#unfinished(job, done, `ended the thread: ${error.message}`)),
       );
       worker.on("exit", () => finish(undefined));
     });
   }
 
   /** An input whose last operation did this; or a program on which making it small did. */
-  #unfinished(
-    { program }: Job,
-    name: string,
-    done: readonly Operation[],
-    what: string,
-  ): Investigated | undefined {
-    if (program === undefined && name === "") return undefined;
-    const file =
-      program === undefined
-        ? { configuration: namedConfigurations([name])[0], operations: done, invariant: "I17" as const }
-        : parseCorpusFile(program, "a finding");
-    const sentence =
-      program === undefined ? `${done.at(-1)?.op} ${what}` : `making the program small ${what}`;
-    const path = join(this.#common.out, corpusFileName(file));
-    return {
-      file: path,
-      program: formatCorpusFile(file),
-      key: shapeKeyOf({ ...file, sentence, iova: undefined, atFinish: false }),
-      configuration: configurationName(file.configuration),
-      invariant: file.invariant,
-      sentence,
-      shrunkFrom: undefined,
-      operations: file.operations.length,
-      report: `${file.invariant} violated: ${sentence}\n  replay:  npx genpt repro ${path}\n`,
-    };
+  #unfinished({ program }: Job, done: readonly Doing[], what: string): Investigated | undefined {
+    const { out } = this.#common;
+    if (program === undefined) return unfinishedInput(done, what, out);
+    return unfinishedProgram(program, `making the program small ${what}`, out);
   }
 }

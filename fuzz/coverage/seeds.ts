@@ -1,12 +1,18 @@
-/** What the fuzzer begins with: drawn bytes of several lengths for each configuration, and programs that once failed. */
+/** What the fuzzer begins with: drawn bytes of several lengths for each configuration or machine, and programs that once failed. */
 import { createHash } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { configurationName, Random } from "../../models/index.js";
 import type { CorpusFile } from "../lockstep/index.js";
-import { bytesAtMost, encodeProgram } from "./decode.js";
+import type { SystemName } from "../system/names.js";
+import type { SystemFinding } from "../system/unit.js";
+import { bytesAtMost } from "./bytes.js";
+import { encodeProgram } from "./decode.js";
+import { encodeSystemProgram } from "./system-program.js";
 
 const LENGTHS = [64, 512, bytesAtMost];
+/** Of each length so many: each is a machine of another shape. */
+const MACHINES = 8;
 
 /** The inputs of a target's configurations (full names), a function of the seed and the programs. */
 export function seedInputs(
@@ -16,8 +22,7 @@ export function seedInputs(
 ): readonly Uint8Array[] {
   const drawn = configurations.flatMap((configuration, index) =>
     LENGTHS.map((length) => {
-      const random = Random.fromSeed(`${seed}:${configuration}:${length}`);
-      const bytes = Uint8Array.from({ length }, () => random.below(256));
+      const bytes = drawnBytes(`${seed}:${configuration}:${length}`, length);
       bytes[0] = index;
       return bytes;
     }),
@@ -27,6 +32,28 @@ export function seedInputs(
     return index < 0 ? [] : [encodeProgram(index, operations)];
   });
   return [...drawn, ...encoded];
+}
+
+/** The inputs of a machine, a function of the seed and the programs. */
+export function systemSeedInputs(
+  system: SystemName,
+  seed: string,
+  programs: readonly SystemFinding[],
+): readonly Uint8Array[] {
+  const drawn = LENGTHS.flatMap((length) =>
+    Array.from({ length: MACHINES }, (_, index) =>
+      drawnBytes(`${seed}:${system}:${length}:${index}`, length),
+    ),
+  );
+  const encoded = programs.flatMap(({ shape, program }) =>
+    shape.system === system ? [encodeSystemProgram(shape, program)] : [],
+  );
+  return [...drawn, ...encoded];
+}
+
+function drawnBytes(seed: string, length: number): Uint8Array {
+  const random = Random.fromSeed(seed);
+  return Uint8Array.from({ length }, () => random.below(256));
 }
 
 /** Writes inputs as the fuzzer names them: by their hash. */

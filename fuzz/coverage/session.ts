@@ -1,20 +1,24 @@
 /** One run of the fuzzer for a target: its folders, what it begins with, and the supervisor over it. */
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { loadCorpusFile } from "../lockstep/index.js";
+import type { SystemName } from "../system/names.js";
+import { systemFindingFromText } from "../system/saved.js";
 import { Investigations } from "./investigations.js";
-import { seedInputs, writeInputs } from "./seeds.js";
+import { seedInputs, systemSeedInputs, writeInputs } from "./seeds.js";
 import { Supervisor, type SupervisorEvents, type SupervisorTotals } from "./supervisor.js";
 import type { TargetSettings } from "./target.js";
 
 export interface SessionRequest {
   /** The name of a target. */
   readonly target: string;
-  /** Full names of the configurations that inputs may name. */
+  /** Full names of the configurations that inputs may name; none for a machine. */
   readonly configurations: readonly string[];
+  /** The machine that inputs are programs of. */
+  readonly system?: SystemName | undefined;
   readonly seed: string;
   readonly seconds: number;
   /** After so many inputs the run ends: the same seed then gives the same run, from an empty corpus. */
@@ -42,7 +46,8 @@ export async function runSession(
   events: SupervisorEvents,
   signal: AbortSignal,
 ): Promise<SupervisorTotals> {
-  const { configurations, out, seconds, timeoutSeconds, memoryMegabytes, executions, mutant } = request;
+  const { configurations, system, out, seconds, timeoutSeconds, memoryMegabytes, executions, mutant } =
+    request;
   const work = await mkdtemp(join(tmpdir(), "genpt-fuzz-"));
   const kept = resolve(out, "coverage", request.target);
   const plan = {
@@ -65,24 +70,34 @@ export async function runSession(
     for (const folder of [plan.found, plan.corpus, plan.crashes]) await mkdir(folder, { recursive: true });
     await trim(plan.corpus);
     await writeFile(plan.curve, "");
-    await writeInputs(
-      plan.seeds,
-      seedInputs(configurations, request.seed, await programsIn(request.programs)),
-    );
+    await writeInputs(plan.seeds, await inputsToBeginWith(request));
     const until = Date.now() + (seconds + GRACE_SECONDS) * 1000;
     const { found, figures } = plan;
-    await request.writeTarget(work, { configurations, found, figures, executions, until });
-    const investigations = new Investigations({ configurations, out, mutant }, 2000 * timeoutSeconds);
+    await request.writeTarget(work, { configurations, system, found, figures, executions, until });
+    const investigations = new Investigations({ configurations, system, out, mutant }, 2000 * timeoutSeconds);
     return await new Supervisor(plan, investigations, events, signal).run();
   } finally {
     await rm(work, { recursive: true, force: true });
   }
 }
 
-async function programsIn(folder: string | undefined) {
-  if (folder === undefined || !existsSync(folder)) return [];
+async function inputsToBeginWith({
+  system,
+  configurations,
+  seed,
+  programs,
+}: SessionRequest): Promise<readonly Uint8Array[]> {
+  const files = programs === undefined ? [] : await programsIn(programs);
+  if (system === undefined)
+    return seedInputs(configurations, seed, await Promise.all(files.map(loadCorpusFile)));
+  const texts = await Promise.all(files.map((file) => readFile(file, "utf8")));
+  return systemSeedInputs(system, seed, texts.map(systemFindingFromText));
+}
+
+async function programsIn(folder: string): Promise<readonly string[]> {
+  if (!existsSync(folder)) return [];
   const names = (await readdir(folder)).filter((name) => name.endsWith(".json")).sort();
-  return Promise.all(names.map((name) => loadCorpusFile(join(folder, name))));
+  return names.map((name) => join(folder, name));
 }
 
 /** Removes the oldest inputs beyond so many: what they saw, later ones saw as well. */

@@ -7,7 +7,7 @@ import { appendFile, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Figures, forgetFigures, joined, lastFigures, noFigures } from "./figures.js";
-import type { Investigated } from "./investigate.js";
+import type { Investigated } from "./investigated.js";
 import type { Investigations } from "./investigations.js";
 
 export interface SupervisorPlan {

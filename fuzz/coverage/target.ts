@@ -1,21 +1,19 @@
 /**
- * What the fuzzer calls with each input. The fuzzer counts covered code by itself; new states are registered beside
- * it, as branches of a file named `state`, so that inputs which only see a new state are kept as well.
+ * What the fuzzer calls with each input, whatever it is a program of. The fuzzer counts covered code by itself; new
+ * states are registered beside it, as branches of a file named `state`, so that inputs which only see a new state are
+ * kept as well.
  */
 import { appendFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Configuration } from "../../models/configuration.js";
-import { configurationName } from "../../models/index.js";
-import { type Finding, formatCorpusFile, type SubjectFactory } from "../lockstep/index.js";
-import { type MutantStamp, subjectFactory } from "../mutants/index.js";
-import { execute } from "./execute.js";
+import type { SystemName } from "../system/names.js";
 import type { Figures } from "./figures.js";
-import { namedConfigurations } from "./targets.js";
 
 /** What the supervisor tells the target. */
 export interface TargetSettings {
-  /** Full names, in the order in which inputs name them. */
+  /** Full names, in the order in which inputs name them; none for a machine. */
   readonly configurations: readonly string[];
+  /** The machine that inputs are programs of. */
+  readonly system?: SystemName | undefined;
   /** A folder for programs that failed. */
   readonly found: string;
   /** A file that gets a line of figures about every half second. */
@@ -26,7 +24,16 @@ export interface TargetSettings {
   readonly until: number;
 }
 
-/** How often one invariant of one configuration is written down. */
+/** What an input did. */
+export interface Ran {
+  readonly operations: number;
+  /** What was seen, as numbers, in groups that have nothing to do with each other. */
+  readonly features: readonly ReadonlySet<number>[];
+  /** How it failed: what makes two of them alike, and the program as findings are kept. */
+  readonly failure: { readonly kind: string; readonly program: string } | undefined;
+}
+
+/** How often one kind of failure is written down. */
 const FINDINGS_OF_A_KIND = 4;
 const FIGURES_EVERY_MILLISECONDS = 500;
 
@@ -41,40 +48,36 @@ declare global {
   var __coverage__: Record<string, FileCoverage> | undefined;
 }
 
-/** Makes the function that the fuzzer calls. */
-export function createTarget(
+/** The function that the fuzzer calls, made of one that runs an input. */
+export function targetOf(
   settings: TargetSettings,
-  mutant?: ReadonlyMap<string, MutantStamp>,
+  run: (bytes: Uint8Array) => Ran,
 ): (bytes: Uint8Array) => void {
-  const target = new Target(settings, mutant === undefined ? undefined : subjectFactory(mutant));
-  return (bytes) => target.run(bytes);
+  const target = new Target(settings);
+  return (bytes) => target.ran(run(bytes));
 }
 
 class Target {
   readonly #settings: TargetSettings;
-  readonly #configurations: readonly Configuration[];
-  readonly #subjectOf: SubjectFactory | undefined;
   readonly #states: number[] = [];
-  readonly #known: readonly Set<number>[] = [new Set(), new Set()];
+  readonly #known: Set<number>[] = [];
   readonly #found = new Map<string, number>();
   #executions = 0;
   #operations = 0;
   #toldAt = Date.now();
 
-  constructor(settings: TargetSettings, subjectOf: SubjectFactory | undefined) {
+  constructor(settings: TargetSettings) {
     this.#settings = settings;
-    this.#configurations = namedConfigurations(settings.configurations);
-    this.#subjectOf = subjectOf;
   }
 
-  run(bytes: Uint8Array): void {
-    const { operations, features, finding } = execute(bytes, this.#configurations, {
-      subjectOf: this.#subjectOf,
-    });
+  ran({ operations, features, failure }: Ran): void {
     this.#executions++;
-    this.#operations += operations.length;
-    for (const [group, seen] of features.entries()) this.#register(seen, this.#known[group]);
-    if (finding !== undefined) this.#save(finding);
+    this.#operations += operations;
+    for (const [group, seen] of features.entries()) {
+      this.#known[group] ??= new Set();
+      this.#register(seen, this.#known[group]);
+    }
+    if (failure !== undefined) this.#save(failure);
     const { executions, until } = this.#settings;
     const isLast = this.#executions === executions || Date.now() > until;
     if (isLast || Date.now() - this.#toldAt >= FIGURES_EVERY_MILLISECONDS) this.#tell();
@@ -89,8 +92,7 @@ class Target {
     counted()["state"] = { s: {}, f: {}, b: { states: this.#states } };
   }
 
-  #save(finding: Finding): void {
-    const kind = `${configurationName(finding.configuration)} ${finding.invariant}`;
+  #save({ kind, program }: NonNullable<Ran["failure"]>): void {
     const count = (this.#found.get(kind) ?? 0) + 1;
     this.#found.set(kind, count);
     if (count > FINDINGS_OF_A_KIND) return;
@@ -99,7 +101,7 @@ class Target {
       `${kind.replace(/[^A-Za-z0-9]+/g, "-")}-${process.pid}-${count}.json`,
     );
     // The supervisor looks for whole files only.
-    writeFileSync(`${file}.part`, formatCorpusFile(finding));
+    writeFileSync(`${file}.part`, program);
     renameSync(`${file}.part`, file);
   }
 

@@ -59,6 +59,11 @@ export class Machine {
     this.#probes.listen(memory);
   }
 
+  /** What is mapped and owed at the moment, for whoever draws the next operation. */
+  get accounts(): Accounts {
+    return this.#accounts;
+  }
+
   /** A page of the device's own, of memory that nobody else has. */
   #scratchOf(device: number): string {
     const scratch = this.#probes.uncached(device, 0, true);
