@@ -5,6 +5,7 @@ import type { Configuration } from "../models/configuration.js";
 import { configurationName, configurations } from "../models/configurations.js";
 import { createWalker, type Walker, walkResultName } from "../models/walkers/index.js";
 import { itemSizeLg2 } from "../reference/index.js";
+import { partOf } from "./part.js";
 
 const READ_WRITE = 3;
 const MASK_32 = 0xffff_ffffn;
@@ -122,13 +123,13 @@ export class Example {
   }
 }
 
-/** One test for each configuration: its domain is empty at first, and at the end no table may leak. */
+/** One test for each configuration of this run's part: its domain is empty at first, and at the end no table may leak. */
 export function everyConfiguration(
   title: string,
   body: (t: ExecutionContext, example: Example) => void,
   only: (configuration: Configuration) => boolean = () => true,
 ): void {
-  for (const configuration of configurations.filter(only)) {
+  for (const configuration of partOf(configurations.filter(only), title)) {
     test(`${configurationName(configuration)}: ${title}`, (t) => {
       const example = new Example(configuration);
       body(t, example);

@@ -50,17 +50,19 @@ const BUDGET: Readonly<Record<string, string>> = {
   "--hours": "0.00001",
   "--ops": "300",
   "--depth": "1",
+  "--workers": "1",
 };
 
 function withBudget(args: readonly string[]): readonly string[] {
   const short = args.map((arg, index) => BUDGET[args[index - 1]] ?? arg);
   // What takes long is tested elsewhere: here it is only asked for its help, or given one recording of all.
-  if (/^dist\/(bench\/|build\/coverage\.js$)/.test(args[0])) return [...short, "--help"];
-  // A mutant that a sample meets may live: that is a night's finding, and no mistake of the command.
-  if (args[0].endsWith("/nightly.js")) return [...short, "--stages", "campaign", "report"];
-  // A campaign that is given no end takes a minute.
-  if (short[1] === "fuzz" && !short.some((arg) => Object.hasOwn(BUDGET, arg)))
-    return [...short, "--ops", "300"];
+  if (/^dist\/(bench\/|build\/(coverage|nightly)\.js$)/.test(args[0])) return [...short, "--help"];
+  if (short[1] === "fuzz") {
+    // A campaign that is given no end takes a minute, and by itself it takes all cores.
+    const isEnded = ["--seconds", "--hours", "--ops"].some((option) => short.includes(option));
+    const workers = short.includes("--workers") ? [] : ["--workers", "1"];
+    return [...short, ...(isEnded ? [] : ["--ops", "300"]), ...workers];
+  }
   return args.at(-1) === "conform" ? [...short, "corpus/vectors/vtdss-4l.jsonl.gz"] : short;
 }
 

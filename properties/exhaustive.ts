@@ -7,12 +7,14 @@ import type { Configuration, FormatName } from "../models/configuration.js";
 import { configurationName, configurationsOf } from "../models/configurations.js";
 import type { Code } from "../models/operations.js";
 import { shapeOf } from "../models/shape.js";
+import { isWhole } from "./part.js";
 
 /**
  * Deeper programs in smaller spaces: what a state costs to look at grows with its pages. One configuration of a format
- * goes deepest; for more there is the command line.
+ * goes deepest, and a night goes deeper; for more there is the command line.
  */
 function depthOf(configuration: Configuration, isFirst: boolean): number {
+  if (!isWhole) return isFirst ? 3 : 2;
   const pagesLg2 = configuration.vaWidthLg2 - shapeOf(configuration).granuleLg2;
   return pagesLg2 > 6 || !isFirst ? 3 : 4;
 }
@@ -29,8 +31,8 @@ const codesOfAll: readonly Code[] = [
 ];
 
 /**
- * Every program of up to four operations, in every tiny configuration of the format; of up to three where the format
- * differs from another one by constants and its items.
+ * Every program of two or three operations, in every tiny configuration of the format; by night of three or four, of
+ * four only where the format differs from another one by more than constants and its items.
  */
 export function testExhaustively(format: FormatName, depthAtMost: 3 | 4 = 4): void {
   const tinyOnes = configurationsOf(format).filter(({ tiny }) => tiny !== undefined);

@@ -41,6 +41,7 @@ const SPECIAL = [
   "forceCoherence",
   "forceWriteable",
   "dirtyTracking",
+  "accessedTracking",
   "eagerConcatenation",
   "forcedWriteBack",
   "outerWriteBack",
@@ -81,6 +82,14 @@ interface AnyEntry {
 
 const entries: Readonly<Record<string, AnyEntry>> = observed;
 
+/** Where every format can reach it, and with frames for the smallest of them. */
+const memory = new TableMemory({ base: 1n << 20n, capacityBytes: 1 << 20, smallestFrameLg2: 5 });
+
+interface TableFacts {
+  readonly pageSizes: bigint;
+  readonly topLevel: number;
+}
+
 /** The facts of every format. `vectorFiles` are the recordings that are there. */
 export function formatFacts(vectorFiles: readonly string[]): readonly FormatFacts[] {
   return formatNames.map((format) => factsOf(format, vectorFiles));
@@ -109,35 +118,33 @@ function factsOf(format: FormatName, vectorFiles: readonly string[]): FormatFact
 
 /** Whether the format knows the option: of one that it does not know it refuses even the name. */
 function takes(entry: AnyEntry, option: string): boolean {
-  return creates(entry, { [option]: undefined }) !== undefined;
+  return tableOf(entry, { [option]: undefined }) !== undefined;
 }
 
 function oaWidthsOf(entry: AnyEntry): readonly number[] {
-  return bits(64).filter((lg2) => creates(entry, { oaWidthLg2: lg2 }) !== undefined);
+  return bits(64).filter((lg2) => tableOf(entry, { oaWidthLg2: lg2 }) !== undefined);
 }
 
 /** A table of each top level that the format offers, with everything switched on that adds page sizes. */
-function tablesOf(entry: AnyEntry): readonly PageTable[] {
+function tablesOf(entry: AnyEntry): readonly TableFacts[] {
   const more = takes(entry, "svnapot") ? { svnapot: true } : {};
   // Where there is no `topLevel`, the input width decides it.
   const option = takes(entry, "topLevel") ? "topLevel" : "vaWidthLg2";
-  if (!takes(entry, option)) return [entry.create({ memory: memory() })];
-  return bits(64).flatMap((value) => creates(entry, { ...more, [option]: value }) ?? []);
+  if (!takes(entry, option)) return [tableOf(entry, {})].flatMap((table) => table ?? []);
+  return bits(64).flatMap((value) => tableOf(entry, { ...more, [option]: value }) ?? []);
 }
 
-/** The table, or undefined where the format refuses the options. */
-function creates(entry: AnyEntry, options: object): PageTable | undefined {
+/** What is so of a table, or undefined where the format refuses the options. */
+function tableOf(entry: AnyEntry, options: object): TableFacts | undefined {
   try {
-    return entry.create({ memory: memory(), ...options });
+    const table = entry.create({ memory, ...options });
+    const { pageSizes, topLevel } = table;
+    table.destroy();
+    return { pageSizes, topLevel };
   } catch (error) {
     if (error instanceof PageTableError) return undefined;
     throw error;
   }
-}
-
-function memory(): TableMemory {
-  // Where every format can reach it, and with frames for the smallest of them.
-  return new TableMemory({ base: 1n << 20n, capacityBytes: 1 << 20, smallestFrameLg2: 5 });
 }
 
 /** 0 … last. */
