@@ -1,11 +1,7 @@
 /** What the counts say of the whole source: figures for each file, and every branch that nothing took. */
-import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
 import type { CoverageException } from "../../fuzz/coverage/exceptions.js";
-import { type Branch, branchesOf, type Place } from "./branches.js";
-import { type Counts, countsBySource } from "./counts.js";
-import { segmentsOf } from "./source-map.js";
-import { verdictOf } from "./union.js";
+import type { Branch } from "./branches.js";
+import { type Marks, type Source, verdictsOf } from "./marks.js";
 
 export interface Missed {
   readonly file: string;
@@ -34,48 +30,29 @@ export interface Coverage {
   readonly stale: readonly CoverageException[];
 }
 
-/** Judges every module of `dist/impl`; those that no script is made of were never run at all. */
-export async function coverageOf(
-  dist: string,
-  counts: Counts,
+/** Judges every source by what runs say of it; one that no script is made of was never run at all. */
+export function coverageOf(
+  sources: readonly Source[],
+  runs: readonly Marks[],
   exceptions: readonly CoverageException[],
-): Promise<Coverage> {
-  const scripts = counts.scripts.map(countsBySource);
+): Coverage {
   const used = new Set<CoverageException>();
-  const files: FileCoverage[] = [];
-  for (const file of await modulesOf(join(dist, "impl"))) {
-    const counted = scripts.flatMap((sources) => sources.get(file) ?? []);
-    files.push(await fileCoverage(dist, file, counted, exceptions, used));
-  }
+  const files = sources.map((source) => fileCoverage(source, runs, exceptions, used));
   const stale = exceptions.filter((exception) => !used.has(exception));
   return { files: files.filter(({ branches, absent }) => branches + absent > 0), stale };
 }
 
-/** The sources, as their maps name them; stamps are made of them and are none themselves. */
-async function modulesOf(impl: string): Promise<readonly string[]> {
-  const found = await readdir(impl, { recursive: true });
-  const modules = found.filter((name) => name.endsWith(".js") && !name.endsWith(".stamp.js"));
-  return modules.map((name) => name.replaceAll("\\", "/").replace(/\.js$/, ".ts")).sort();
-}
-
-async function fileCoverage(
-  dist: string,
-  file: string,
-  counted: readonly ReadonlyMap<Place, number>[],
+function fileCoverage(
+  source: Source,
+  runs: readonly Marks[],
   exceptions: readonly CoverageException[],
   used: Set<CoverageException>,
-): Promise<FileCoverage> {
-  const compiled = join(dist, "impl", file.replace(/\.ts$/, ".js"));
-  const text = await readFile(compiled, "utf8");
-  const map = JSON.parse(await readFile(`${compiled}.map`, "utf8"));
-  const lines: readonly string[] = String(map.sourcesContent?.[0] ?? "").split("\n");
+): FileCoverage {
+  const { file, lines, branches } = source;
   const missed: Missed[] = [];
-  let [taken, absent] = [0, 0];
-  for (const branch of branchesOf(text, segmentsOf(map, text))) {
-    const verdict = counted.length === 0 ? "missed" : verdictOf(branch, counted);
-    if (verdict === "taken") taken++;
-    if (verdict === "absent") absent++;
-    if (verdict !== "missed") continue;
+  const verdicts = verdictsOf(source, runs);
+  for (const [index, branch] of branches.entries()) {
+    if (verdicts[index] !== "missed") continue;
     const line = lines[branch.line - 1]?.trim() ?? "";
     const exception = exceptions.find(
       (one) => one.file === file && line.startsWith(one.line) && one.kind === branch.kind,
@@ -84,6 +61,8 @@ async function fileCoverage(
     const { kind, column } = branch;
     missed.push({ file, line: branch.line, column, kind, text: line, reason: exception?.reason });
   }
+  const taken = verdicts.filter((verdict) => verdict === "taken").length;
+  const absent = verdicts.filter((verdict) => verdict === "absent").length;
   return { file, branches: taken + missed.length, taken, absent, missed };
 }
 
