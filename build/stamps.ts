@@ -233,6 +233,8 @@ const ARM_LONG_DESCRIPTOR: readonly Source[] = [
         oaWidthMaxLg2: 40,
         topLevelMax: 2,
         tracksDirty: false,
+        tracksAccessed: false,
+        accessedLow: 0,
       },
       tiny: { tableBitsLg2: 2, pageRunLg2: 1, blockRunLg2: 1, vaWidthMaxLg2: stage === 1 ? 18 : 20 },
     };

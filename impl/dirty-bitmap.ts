@@ -16,7 +16,7 @@ export class DirtyBitmap {
   readonly grainLg2: number;
   /** Bit n of the bitmap is bit n & 31 of word n >>> 5. */
   readonly words: Int32Array;
-  /** For `readAndClearDirty`: takes a dirty range. */
+  /** For `readAndClearDirty`, and as well for `readAndClearAccessed`: takes a range. */
   readonly record: (iova: bigint, lengthBytes: bigint) => void;
 
   /** @throws PageTableError INVALID_ARGUMENT for a range that wraps, and for more than 2^32 bits. */

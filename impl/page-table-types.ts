@@ -54,9 +54,10 @@ export interface ResizeOptions {
   readonly gather?: Gather | undefined;
 }
 
+/** Of `readAndClearDirty` and `readAndClearAccessed`. */
 export interface DirtyOptions {
-  /** Also clean what is reported. Default true. */
+  /** Also clear what is reported. Default true. */
   readonly clear?: boolean | undefined;
-  /** Takes the invalidation that cleaning needs. Default: it is done before the call returns. */
+  /** Takes the invalidation that clearing needs. Default: it is done before the call returns. */
   readonly gather?: Gather | undefined;
 }

@@ -15,7 +15,7 @@ import { mapBatch, unmapBatch } from "./engine/batch.js";
 import { destroy } from "./engine/collect.js";
 import { Cursor } from "./engine/cursor.js";
 import { cut } from "./engine/cut.js";
-import { readAndClearDirty, setDirty } from "./engine/dirty.js";
+import { setDirty } from "./engine/dirty.js";
 import { Domain } from "./engine/domain.js";
 import { below } from "./engine/geometry.js";
 import { lookup } from "./engine/lookup.js";
@@ -48,6 +48,7 @@ import type {
   ResizeOptions,
   SharedTables,
 } from "./page-table-types.js";
+import { type Report, readAndClearRange } from "./read-and-clear.js";
 import { granuleLg2, name } from "./stamp/format.js";
 import { refreshTop, threads } from "./stamp/variant.js";
 import { fromWords, highOf, lowOf, pair, toWords } from "./words.js";
@@ -287,42 +288,38 @@ export class PageTable {
    * whole, even where they stick out of the range; without, the part inside the range is reported.
    * @throws PageTableError NOT_SUPPORTED where the format does not track dirty state.
    */
-  readAndClearDirty(
-    iova: bigint,
-    lengthBytes: bigint,
-    onDirty: (iova: bigint, lengthBytes: bigint) => void,
-    options: DirtyOptions = {},
-  ): void {
-    this.#checkAlive();
-    checkRange(iova, lengthBytes);
-    if (typeof onDirty !== "function") throw new PageTableError("INVALID_ARGUMENT", "onDirty: a function");
-    const last = iova + lengthBytes - 1n;
-    if (options.gather !== undefined) this.#checkGather(options.gather);
-    const into = options.gather ?? this.#ownGather;
-    let status: Status;
-    try {
-      status = readAndClearDirty(
-        this.#domain,
-        this.#cursor,
-        lowOf(iova),
-        highOf(iova),
-        lowOf(last),
-        highOf(last),
-        options.clear ?? true,
-        rangeStatus(lengthBytes, last),
-        into,
-        {
-          dirty: (firstLow, firstHigh, lastLow, lastHigh) => {
-            const first = fromWords(firstLow, firstHigh);
-            onDirty(first, fromWords(lastLow, lastHigh) - first + 1n);
-          },
-        },
-      );
-    } finally {
-      // What was cleaned before `onDirty` threw must be invalidated, or later writes would go unseen.
-      if (options.gather === undefined) into.sync();
-    }
+  readAndClearDirty(iova: bigint, lengthBytes: bigint, onDirty: Report, options: DirtyOptions = {}): void {
+    const status = this.#readAndClear(false, iova, lengthBytes, onDirty, options);
     if (status !== Status.OK) this.#fail(status, `dirty state of ${hex(iova)}`);
+  }
+
+  /**
+   * As `readAndClearDirty`, of every entry that a device used in any way. Fresh entries of formats without such
+   * hardware everywhere (x86, RISC-V, ARM) begin accessed.
+   * @throws PageTableError NOT_SUPPORTED where no hardware sets the bit, or `accessedTracking` is not set (RISC-V, ARM).
+   */
+  readAndClearAccessed(iova: bigint, lengthBytes: bigint, onUse: Report, options: DirtyOptions = {}): void {
+    const status = this.#readAndClear(true, iova, lengthBytes, onUse, options);
+    if (status !== Status.OK) this.#fail(status, `accessed state of ${hex(iova)}`);
+  }
+
+  #readAndClear(
+    ofAccesses: boolean,
+    iova: bigint,
+    bytes: bigint,
+    report: Report,
+    { clear = true, gather }: DirtyOptions,
+  ): Status {
+    this.#checkAlive();
+    checkRange(iova, bytes);
+    if (gather !== undefined) this.#checkGather(gather);
+    const into = gather ?? this.#ownGather;
+    try {
+      return readAndClearRange(this.#domain, this.#cursor, ofAccesses, iova, bytes, clear, into, report);
+    } finally {
+      // What was cleared before `report` threw must be invalidated, or what comes later would go unseen.
+      if (gather === undefined) into.sync();
+    }
   }
 
   /** Marks the one page item that translates an address dirty, as a device's write would. */

@@ -59,6 +59,8 @@ export interface Configuration {
   readonly eagerConcatenation?: boolean | undefined;
   /** ARMv8: hardware manages dirty state (DBM); writable leaves begin dirty. */
   readonly dirtyTracking?: boolean | undefined;
+  /** RISC-V, ARMv8: hardware sets the accessed bit, instead of faulting where it is clear. */
+  readonly accessedTracking?: boolean | undefined;
   /** ARM stage 1, short descriptor: leaves and tables are of the non-secure world. */
   readonly nonSecure?: boolean | undefined;
   /** ARMv8 stage 2: forced write-back (S2FWB) encodes the memory attributes. */

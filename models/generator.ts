@@ -11,11 +11,12 @@ import { addressInLeaf, probedAddress } from "./generator/places.js";
 import { drawInspection, drawRemoval } from "./generator/ranges.js";
 import { type GeneratorState, type Space, spaceOf } from "./generator/space.js";
 import type { Operation } from "./operations.js";
+import { type Shape, shapeOf } from "./shape.js";
 
 export type { GeneratorState, MappedRun } from "./generator/space.js";
 
 /** Raised whenever the same draws would give other operations: a recorded seed then no longer replays. */
-export const generatorVersion = 4;
+export const generatorVersion = 5;
 
 /** How often each operation comes, in 256ths; `change` is map or unmap, by how much is mapped. */
 export interface Mix {
@@ -23,6 +24,8 @@ export interface Mix {
   readonly sync: number;
   readonly lookup: number;
   readonly readAndClearDirty: number;
+  readonly readAndClearAccessed: number;
+  readonly deviceRead: number;
   readonly deviceWrite: number;
   readonly setDirty: number;
   readonly entries: number;
@@ -33,7 +36,7 @@ export interface Mix {
   readonly unmapRuns: number;
   readonly handover: number;
   readonly failNextAllocation: number;
-  /** Out of 256 unmaps, how many go to the gather that stays open. */
+  /** Out of 256 unmaps, cuts, resizes and trims, how many go to the gather that stays open. */
   readonly gathered: number;
   /** One in so many requests is made bad. */
   readonly badOneIn: number;
@@ -41,13 +44,15 @@ export interface Mix {
   readonly runsWanted: number;
 }
 
-/** For formats that track dirty state. */
+/** For domains that track dirty state, and accessed state with it. */
 export const dirtyMix: Mix = {
-  change: 160,
+  change: 156,
   sync: 8,
-  lookup: 14,
+  lookup: 10,
   readAndClearDirty: 12,
-  deviceWrite: 18,
+  readAndClearAccessed: 6,
+  deviceRead: 4,
+  deviceWrite: 16,
   setDirty: 4,
   entries: 6,
   cut: 8,
@@ -62,15 +67,35 @@ export const dirtyMix: Mix = {
   runsWanted: 100,
 };
 
-/** For the others, where asking about dirty state only meets a refusal. */
+/** For those that track accessed state alone. */
+export const accessedMix: Mix = {
+  ...dirtyMix,
+  change: 168,
+  lookup: 14,
+  readAndClearDirty: 2,
+  readAndClearAccessed: 10,
+  deviceRead: 7,
+  deviceWrite: 6,
+  setDirty: 1,
+};
+
+/** For the others, where asking about either only meets a refusal. */
 export const plainMix: Mix = {
   ...dirtyMix,
-  change: 182,
-  lookup: 18,
+  change: 180,
+  lookup: 16,
   readAndClearDirty: 2,
+  readAndClearAccessed: 2,
+  deviceRead: 2,
   deviceWrite: 5,
   setDirty: 1,
 };
+
+/** The mix that suits a domain. */
+export function mixFor({ tracksDirty, tracksAccessed }: Pick<Shape, "tracksAccessed" | "tracksDirty">): Mix {
+  if (tracksDirty) return dirtyMix;
+  return tracksAccessed ? accessedMix : plainMix;
+}
 
 type OperationGroup = Exclude<keyof Mix, "gathered" | "badOneIn" | "runsWanted">;
 
@@ -79,6 +104,8 @@ const groups: readonly OperationGroup[] = [
   "sync",
   "lookup",
   "readAndClearDirty",
+  "readAndClearAccessed",
+  "deviceRead",
   "deviceWrite",
   "setDirty",
   "entries",
@@ -101,7 +128,7 @@ export interface Profile {
 /** The profile for a domain, with the mix that suits its format or a mix of the caller's own. */
 export function profileFor(state: GeneratorState, mix?: Mix): Profile {
   const space = spaceOf(state);
-  const chosen = mix ?? (space.tracksDirty ? dirtyMix : plainMix);
+  const chosen = mix ?? mixFor(shapeOf(state.configuration));
   const groupOfDraw = groups.flatMap((group) => Array.from({ length: chosen[group] }, () => group));
   if (groupOfDraw.length !== 256) {
     throw new RangeError(`the shares of a mix must sum to 256, not ${groupOfDraw.length}`);
@@ -124,23 +151,27 @@ export function nextOperation(draws: Draws, state: GeneratorState, profile: Prof
       return { op: "sync" };
     case "lookup":
       return { op: "lookup", iova: probedAddress(draws, state, space) };
-    case "readAndClearDirty": {
+    case "readAndClearDirty":
+    case "readAndClearAccessed": {
       const clear = draws.below(4) !== 0;
-      return { op: "readAndClearDirty", ...drawInspected(draws, state, space, mix), clear };
+      return { op: group, ...drawInspected(draws, state, space, mix), clear };
     }
+    case "deviceRead":
     case "deviceWrite":
     case "setDirty":
       return { op: group, iova: drawWritten(draws, state, space) };
     case "entries":
       return { op: "entries", ...drawInspected(draws, state, space, mix) };
-    case "cut":
-      return { op: "cut", iova: drawCut(draws, state, space, draws.below(mix.badOneIn) === 0) };
+    case "cut": {
+      const iova = drawCut(draws, state, space, draws.below(mix.badOneIn) === 0);
+      return { op: "cut", iova, ...drawGathered(draws, mix) };
+    }
     case "resize": {
-      const resize = drawResize(draws, state, space);
+      const resize = { ...drawResize(draws, state, space), ...drawGathered(draws, mix) };
       return draws.below(mix.badOneIn) === 0 ? { ...resize, ...spoiledRange(draws, space, resize) } : resize;
     }
     case "trim":
-      return { op: "trim", ...drawTrim(draws, state, space, mix) };
+      return { op: "trim", ...drawTrim(draws, state, space, mix), ...drawGathered(draws, mix) };
     case "mapRuns": {
       const batch = drawMapRuns(draws, state, space);
       return draws.below(mix.badOneIn) === 0 ? spoiledMapRuns(draws, space, batch) : batch;
@@ -184,6 +215,11 @@ function drawChange(draws: Draws, state: GeneratorState, profile: Profile): Oper
   const op = draws.below(256) < mix.gathered ? "unmapGathered" : "unmap";
   const range = drawRemoval(draws, state, space, load > 1.5);
   return { op, ...(bad ? spoiledRange(draws, space, range) : range) };
+}
+
+/** Whether what the hardware must forget is left to the gather that stays open. */
+function drawGathered(draws: Draws, mix: Mix): { gathered?: true } {
+  return draws.below(256) < mix.gathered ? { gathered: true } : {};
 }
 
 /** Everything, half of the time; else what was or is mapped somewhere, and what is beside it. */

@@ -12,12 +12,12 @@ export {
 } from "./configurations.js";
 export { ByteDraws, type Draws, recordBytes, SeededDraws } from "./draws.js";
 export {
-  dirtyMix,
   type GeneratorState,
   generateProgram,
   generatorVersion,
   type MappedRun,
   type Mix,
+  mixFor,
   nextOperation,
   type Profile,
   plainMix,

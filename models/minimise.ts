@@ -179,6 +179,10 @@ function withOutputs(operation: Operation, mask: bigint): Operation {
 function simplerForms(operation: Operation, pageBytes: bigint): Operation[] {
   const forms: Operation[] = [];
   if (operation.op === "unmapGathered") forms.push({ ...operation, op: "unmap" });
+  if ("gathered" in operation && operation.gathered === true) {
+    const { gathered, ...atOnce } = operation;
+    forms.push(atOnce);
+  }
   if (operation.op === "handover") forms.push({ op: "sync" });
   if (operation.op === "mapRuns") forms.push(...simplerBatches(operation, pageBytes));
   if (operation.op === "unmapRuns") {

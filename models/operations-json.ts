@@ -91,17 +91,23 @@ export function operationToJson(operation: Operation): JsonObject {
     case "unmap":
     case "unmapGathered":
     case "entries":
-    case "trim":
       return { op: operation.op, iova: hexOf(operation.iova), length: hexOf(operation.length) };
     case "lookup":
     case "setDirty":
+    case "deviceRead":
     case "deviceWrite":
-    case "cut":
       return { op: operation.op, iova: hexOf(operation.iova) };
+    case "cut":
+      return { op: "cut", iova: hexOf(operation.iova), ...gatheredOf(operation) };
+    case "trim": {
+      const { op, iova, length } = operation;
+      return { op, iova: hexOf(iova), length: hexOf(length), ...gatheredOf(operation) };
+    }
     case "resize": {
       const { op, iova, length, largestLg2 } = operation;
-      return { op, iova: hexOf(iova), length: hexOf(length), largestLg2 };
+      return { op, iova: hexOf(iova), length: hexOf(length), largestLg2, ...gatheredOf(operation) };
     }
+    case "readAndClearAccessed":
     case "readAndClearDirty": {
       const { op, iova, length, clear } = operation;
       return { op, iova: hexOf(iova), length: hexOf(length), clear };
@@ -123,6 +129,8 @@ export function operationFromJson(value: unknown, where: string): Operation {
   const op = object["op"];
   const keys = (...allowed: string[]) => allowOnly(object, ["op", ...allowed], where);
   const word = (key: string) => asWord(object[key], `${where}.${key}`);
+  const truth = (key: string) => asTruth(object[key], `${where}.${key}`);
+  const gathered = () => ("gathered" in object ? { gathered: truth("gathered") } : {});
   switch (op) {
     case "map": {
       keys("iova", "pa", "length", "prot", "pageSizes");
@@ -147,26 +155,30 @@ export function operationFromJson(value: unknown, where: string): Operation {
     case "unmap":
     case "unmapGathered":
     case "entries":
-    case "trim":
       keys("iova", "length");
       return { op, iova: word("iova"), length: word("length") };
     case "lookup":
     case "setDirty":
+    case "deviceRead":
     case "deviceWrite":
-    case "cut":
       keys("iova");
       return { op, iova: word("iova") };
+    case "cut":
+      keys("iova", "gathered");
+      return { op, iova: word("iova"), ...gathered() };
+    case "trim":
+      keys("iova", "length", "gathered");
+      return { op, iova: word("iova"), length: word("length"), ...gathered() };
     case "resize": {
-      keys("iova", "length", "largestLg2");
+      keys("iova", "length", "largestLg2", "gathered");
       const largestLg2 = asWhole(object["largestLg2"], 0, `${where}.largestLg2`);
       if (largestLg2 > 63) throw unexpected(`${where}.largestLg2`, "at most 63", largestLg2);
-      return { op, iova: word("iova"), length: word("length"), largestLg2 };
+      return { op, iova: word("iova"), length: word("length"), largestLg2, ...gathered() };
     }
+    case "readAndClearAccessed":
     case "readAndClearDirty": {
       keys("iova", "length", "clear");
-      const clear = object["clear"];
-      if (typeof clear !== "boolean") throw unexpected(`${where}.clear`, "true or false", clear);
-      return { op, iova: word("iova"), length: word("length"), clear };
+      return { op, iova: word("iova"), length: word("length"), clear: truth("clear") };
     }
     case "sync":
     case "handover":
@@ -203,21 +215,27 @@ export function describeOperation(operation: Operation): string {
     case "unmap":
     case "unmapGathered":
     case "entries":
-    case "trim":
       return `${operation.op} ${describeAddress(operation.iova)} ${describeLength(operation.length)}`;
+    case "trim": {
+      const range = `${describeAddress(operation.iova)} ${describeLength(operation.length)}`;
+      return `trim ${range}${gatheredName(operation)}`;
+    }
     case "lookup":
     case "setDirty":
+    case "deviceRead":
     case "deviceWrite":
-    case "cut":
       return `${operation.op} ${describeAddress(operation.iova)}`;
+    case "cut":
+      return `cut ${describeAddress(operation.iova)}${gatheredName(operation)}`;
     case "resize": {
       const { iova, length, largestLg2 } = operation;
       const most = describeLength(1n << BigInt(largestLg2));
-      return `resize ${describeAddress(iova)} ${describeLength(length)} to at most ${most}`;
+      return `resize ${describeAddress(iova)} ${describeLength(length)} to at most ${most}${gatheredName(operation)}`;
     }
+    case "readAndClearAccessed":
     case "readAndClearDirty": {
       const range = `${describeAddress(operation.iova)} ${describeLength(operation.length)}`;
-      return `readAndClearDirty ${range}${operation.clear ? "" : " without clearing"}`;
+      return `${operation.op} ${range}${operation.clear ? "" : " without clearing"}`;
     }
     case "sync":
     case "handover":
@@ -225,6 +243,16 @@ export function describeOperation(operation: Operation): string {
     case "failNextAllocation":
       return `failNextAllocation ${operation.nth}`;
   }
+}
+
+type MayGather = Extract<Operation, { gathered?: boolean | undefined }>;
+
+function gatheredOf({ gathered }: MayGather): { gathered?: boolean } {
+  return gathered === undefined ? {} : { gathered };
+}
+
+function gatheredName({ gathered }: MayGather): string {
+  return gathered === true ? " gathered" : "";
 }
 
 /** Hexadecimal in groups of four digits: `0x8_4020_0000`. */
@@ -305,6 +333,11 @@ function asWord(value: unknown, where: string): bigint {
 function asWhole(value: unknown, least: number, where: string): number {
   if (typeof value === "number" && Number.isSafeInteger(value) && value >= least) return value;
   throw unexpected(where, `a whole number from ${least}`, value);
+}
+
+function asTruth(value: unknown, where: string): boolean {
+  if (typeof value === "boolean") return value;
+  throw unexpected(where, "true or false", value);
 }
 
 function asRuns(value: unknown, where: string): PhysicalRun[] {

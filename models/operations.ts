@@ -46,12 +46,24 @@ export type Operation =
     }
   /** The implementation is asked to set the dirty state, as a test hook of deployed code does. */
   | { readonly op: "setDirty"; readonly iova: bigint }
+  /** The same of what devices used at all. */
+  | {
+      readonly op: "readAndClearAccessed";
+      readonly iova: bigint;
+      readonly length: bigint;
+      readonly clear: boolean;
+    }
+  /** A device reads: the hardware walker sets what its architecture says. */
+  | { readonly op: "deviceRead"; readonly iova: bigint }
   /** A device writes: the hardware walker sets what its architecture says. */
   | { readonly op: "deviceWrite"; readonly iova: bigint }
   /** Lists the entries that touch the range. */
   | { readonly op: "entries"; readonly iova: bigint; readonly length: bigint }
-  /** Makes the address the first of an entry: an entry that lies across it is replaced by smaller ones. */
-  | { readonly op: "cut"; readonly iova: bigint }
+  /**
+   * Makes the address the first of an entry: an entry that lies across it is replaced by smaller ones. `gathered`, here
+   * and below: what the hardware must forget is left to the gather that stays open until `sync`.
+   */
+  | { readonly op: "cut"; readonly iova: bigint; readonly gathered?: boolean | undefined }
   /**
    * Replaces the entries that touch the range and are larger than `2^largestLg2` bytes by ones that are not, and makes
    * entries inside the range as large as can be up to that size.
@@ -61,9 +73,15 @@ export type Operation =
       readonly iova: bigint;
       readonly length: bigint;
       readonly largestLg2: number;
+      readonly gathered?: boolean | undefined;
     }
   /** Frees every table inside the range below which nothing is mapped. */
-  | { readonly op: "trim"; readonly iova: bigint; readonly length: bigint }
+  | {
+      readonly op: "trim";
+      readonly iova: bigint;
+      readonly length: bigint;
+      readonly gathered?: boolean | undefined;
+    }
   /**
    * What waits in the open gather is synced, the table is handed over, and whoever takes it over goes on. An allocation
    * failure that was asked for stays behind.
@@ -71,6 +89,12 @@ export type Operation =
   | { readonly op: "handover" }
   /** The nth table allocation from now on fails, once; n counts from 1. */
   | { readonly op: "failNextAllocation"; readonly nth: number };
+
+/** What hardware does. */
+export type DeviceOperation = Extract<Operation, { op: "deviceRead" | "deviceWrite" }>;
+
+/** What an implementation is asked for. */
+export type AskedOperation = Exclude<Operation, DeviceOperation>;
 
 /**
  * Why a request was refused; the errno that deployed code would use stands beside each.
@@ -101,7 +125,7 @@ export type Code =
   | "ADDRESS_IN_USE"
   /** ENOMEM */
   | "OUT_OF_MEMORY"
-  /** EOPNOTSUPP: the format does not track dirty state. */
+  /** EOPNOTSUPP: the hardware does not track dirty, or accessed, state. */
   | "NOT_SUPPORTED"
   /** EINVAL: an unmap that begins or ends inside an entry, of a domain that refuses it. */
   | "PARTIAL_ENTRY"
@@ -163,8 +187,14 @@ export type Outcome =
       readonly dirty: readonly { readonly iova: bigint; readonly length: bigint }[];
       readonly invalidated: readonly Range[];
     }
+  | {
+      readonly op: "readAndClearAccessed";
+      readonly code: Code;
+      readonly accessed: readonly { readonly iova: bigint; readonly length: bigint }[];
+      readonly invalidated: readonly Range[];
+    }
   | { readonly op: "setDirty"; readonly code: Code }
-  | { readonly op: "deviceWrite"; readonly permitted: boolean }
+  | { readonly op: "deviceRead" | "deviceWrite"; readonly permitted: boolean }
   | { readonly op: "entries"; readonly entries: readonly EntryFacts[] }
   /** `missed`: the entries that had no translation for a moment, each invalidated at that moment. */
   | {

@@ -23,6 +23,10 @@ export interface Shape {
   readonly tracksDirty: boolean;
   /** A fresh writable leaf is dirty (ARM DBM). */
   readonly mapsDirty: boolean;
+  /** The domain offers to read what devices used. */
+  readonly tracksAccessed: boolean;
+  /** A fresh leaf is accessed (all but AMDv1 and VT-d's second stage). */
+  readonly mapsAccessed: boolean;
 }
 
 const NARROW_ROOTS: ReadonlySet<FormatName> = new Set([
@@ -36,9 +40,11 @@ const NARROW_ROOTS: ReadonlySet<FormatName> = new Set([
 ]);
 
 export function shapeOf(configuration: Configuration): Shape {
-  const { format, tiny, dirtyTracking } = configuration;
+  const { format, tiny, dirtyTracking, accessedTracking } = configuration;
   const isArmv8 = format === "armv8-stage1" || format === "armv8-stage2";
   const mapsDirty = isArmv8 && dirtyTracking === true;
+  const tracksFromClean = format === "amdv1" || format === "amdv1-mock" || format === "vtd-second-stage";
+  const mapsAccessed = format.startsWith("x86-") || mapsDirty || accessedTracking === true;
   const granuleLg2 = configuration.granuleLg2 ?? (format === "amdv1-mock" ? 11 : 12);
   const isShort = format === "arm-short";
   const itemBytesLg2 = format === "riscv32" || format === "riscv32-guest" || isShort ? 2 : 3;
@@ -50,8 +56,10 @@ export function shapeOf(configuration: Configuration): Shape {
     itemBytesLg2,
     wideRoot: !NARROW_ROOTS.has(format),
     addressShift: addressShiftOf(format),
-    tracksDirty: mapsDirty || format === "amdv1" || format === "amdv1-mock" || format === "vtd-second-stage",
+    tracksDirty: mapsDirty || tracksFromClean,
     mapsDirty,
+    tracksAccessed: mapsAccessed || tracksFromClean,
+    mapsAccessed,
   };
 }
 

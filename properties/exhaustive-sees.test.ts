@@ -13,7 +13,7 @@ import { type FormatEntry, formatEntry } from "../impl/format-entry.js";
 import { type Configuration, findConfiguration, parseProgram } from "../models/index.js";
 import type { Operation, Outcome } from "../models/operations.js";
 
-type Done = Exclude<Operation, { op: "deviceWrite" }>;
+type Done = Exclude<Operation, { op: "deviceRead" | "deviceWrite" }>;
 
 function tiny(name: string): Configuration {
   const configuration = findConfiguration(name);

@@ -35,7 +35,12 @@ function programmed(configuration: Configuration, seed: string): PageTableSubjec
   const subject = new PageTableSubject(configuration);
   const draws = new SeededDraws(seed);
   for (const operation of generateProgram(draws, new Reference(configuration), 60, plainMix)) {
-    if (operation.op !== "deviceWrite" && operation.op !== "failNextAllocation") subject.apply(operation);
+    if (
+      operation.op !== "deviceRead" &&
+      operation.op !== "deviceWrite" &&
+      operation.op !== "failNextAllocation"
+    )
+      subject.apply(operation);
   }
   return subject;
 }

@@ -16,7 +16,7 @@ import type { Configuration } from "../models/configuration.js";
 import { findConfiguration } from "../models/index.js";
 import type { Operation, Outcome } from "../models/operations.js";
 
-type Driven = Exclude<Operation, { op: "deviceWrite" }>;
+type Driven = Exclude<Operation, { op: "deviceRead" | "deviceWrite" }>;
 
 /** The implementation, with a chance to interfere after each operation. */
 abstract class Canary extends PageTableSubject {

@@ -10,6 +10,7 @@
 import type { Configuration, FormatName } from "../models/configuration.js";
 import type { EntryFacts } from "../models/operations.js";
 import type { Run } from "./leaves.js";
+import type { MarkRule } from "./marks.js";
 
 /** The bits of a request's `prot`, as the operation language numbers them. */
 const [READ, WRITE, NO_EXEC, PRIVILEGED, CACHE, MMIO] = [1, 2, 4, 8, 16, 32];
@@ -28,10 +29,10 @@ export interface Facts {
   readonly keptProt: number;
   /** Whether memory of devices is cacheable cannot be said beside. */
   readonly mmioHidesCache: boolean;
-  /** The domain offers to read what devices wrote. */
-  readonly tracksDirty: boolean;
-  /** A fresh writable leaf is dirty, and a read-only one never is. */
-  readonly mapsDirty: boolean;
+  /** What devices wrote. */
+  readonly dirty: MarkRule;
+  /** What devices used. */
+  readonly accessed: MarkRule;
   /** An item's old meaning must be forgotten before it gets a new one: a map invalidates before it stores. */
   readonly breakBeforeMake: boolean;
   /** The processor keeps the root's items until it is told: a map tells it of those that it linked. */
@@ -50,6 +51,12 @@ interface Format {
   readonly facts: (configuration: Configuration) => Facts;
 }
 
+/** Marks that hardware does not keep; that it sets in fresh leaves; that fresh leaves have; that fresh writable ones do. */
+const NEVER: MarkRule = { isKept: false, isFresh: false, prot: 0 };
+const LATER: MarkRule = { isKept: true, isFresh: false, prot: 0 };
+const FRESH: MarkRule = { isKept: true, isFresh: true, prot: 0 };
+const FRESH_IF_WRITABLE: MarkRule = { isKept: true, isFresh: true, prot: WRITE };
+
 const plain: Facts = {
   leafLevelMax: 2,
   anyPowerOfTwo: false,
@@ -57,8 +64,8 @@ const plain: Facts = {
   impliedProt: 0,
   keptProt: READ | WRITE,
   mmioHidesCache: false,
-  tracksDirty: false,
-  mapsDirty: false,
+  dirty: NEVER,
+  accessed: NEVER,
   breakBeforeMake: false,
   rootIsLoaded: false,
   farSizeLg2: undefined,
@@ -70,24 +77,31 @@ const encrypted = ({ encryptionBit }: Configuration) => (encryptionBit === undef
 function amdv1(leafLevelMax: number) {
   return (configuration: Configuration): Facts => {
     const keptProt = READ | WRITE | encrypted(configuration);
-    return { ...plain, leafLevelMax, anyPowerOfTwo: true, keptProt, tracksDirty: true };
+    return { ...plain, leafLevelMax, anyPowerOfTwo: true, keptProt, dirty: LATER, accessed: LATER };
   };
 }
 
 /** A present page can be read: there is no write-only one. */
 function x86(leafLevelMax: number) {
   return (configuration: Configuration): Facts => {
-    return { ...plain, leafLevelMax, impliedProt: READ, keptProt: WRITE | encrypted(configuration) };
+    const keptProt = WRITE | encrypted(configuration);
+    return { ...plain, leafLevelMax, impliedProt: READ, keptProt, accessed: FRESH };
   };
 }
 
 /** Leaves stand at every level. W without R is a reserved encoding. */
-function riscv({ topLevel, svnapot, svpbmt }: Configuration): Facts {
+function riscv({ topLevel, svnapot, svpbmt, accessedTracking }: Configuration): Facts {
   const memoryTypes = svpbmt === true ? CACHE | MMIO : 0;
   const keptProt = WRITE | NO_EXEC | memoryTypes;
   const contiguousLg2 = svnapot ? [4] : [];
-  const mmioHidesCache = true;
-  return { ...plain, leafLevelMax: topLevel, contiguousLg2, impliedProt: READ, keptProt, mmioHidesCache };
+  const shape = { leafLevelMax: topLevel, contiguousLg2, mmioHidesCache: true };
+  return {
+    ...plain,
+    ...shape,
+    impliedProt: READ,
+    keptProt,
+    accessed: accessedTracking === true ? FRESH : NEVER,
+  };
 }
 
 /** Neither Svnapot nor Svpbmt exists in Sv32. */
@@ -107,19 +121,20 @@ const armv8Granules: ReadonlyMap<number, Pick<Facts, "leafLevelMax" | "contiguou
 ]);
 
 function armv8(stage: Stage) {
-  return ({ granuleLg2 = 12, lpa2, oaWidthLg2, dirtyTracking }: Configuration): Facts => {
+  return ({ granuleLg2 = 12, lpa2, oaWidthLg2, dirtyTracking, accessedTracking }: Configuration): Facts => {
     const granule = armv8Granules.get(granuleLg2);
     if (granule === undefined) throw new RangeError(`ARMv8 has no granule of 2^${granuleLg2} bytes`);
     // With 52-bit addresses there is a block one level higher, and no contiguous run of it.
     const isLarger = lpa2 === true || (granuleLg2 === 16 && oaWidthLg2 > 48);
     const leafLevelMax = granule.leafLevelMax + (isLarger ? 1 : 0);
-    const isTracked = dirtyTracking === true;
+    const isManaged = dirtyTracking === true || accessedTracking === true;
     const { contiguousLg2 } = granule;
-    const dirty = { tracksDirty: isTracked, mapsDirty: isTracked };
+    const dirty = dirtyTracking === true ? FRESH_IF_WRITABLE : NEVER;
+    const marks = { dirty, accessed: isManaged ? FRESH : NEVER };
     // The shareability, which tells cacheable memory apart, is not in items with 52-bit addresses.
     const mmioHidesCache = lpa2 === true;
     const shape = { leafLevelMax, contiguousLg2, mmioHidesCache };
-    return { ...plain, ...stage, ...dirty, ...shape, breakBeforeMake: true };
+    return { ...plain, ...stage, ...marks, ...shape, breakBeforeMake: true };
   };
 }
 
@@ -154,7 +169,7 @@ const FORMATS: Readonly<Record<FormatName, Format>> = {
   "x86-pae": format(x86(2)),
   // The four entries that CR3 leads to are no leaves, and are read when CR3 is.
   "x86-pae32": format((configuration) => ({ ...x86(1)(configuration), rootIsLoaded: true }), wide),
-  "vtd-second-stage": format(() => ({ ...plain, tracksDirty: true })),
+  "vtd-second-stage": format(() => ({ ...plain, dirty: LATER, accessed: LATER })),
   riscv64: format(riscv),
   riscv32: format(riscv32, { tableBitsLg2: 10 }),
   "riscv64-guest": format(riscv, wide),

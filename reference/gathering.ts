@@ -3,6 +3,12 @@ import type { Configuration } from "../models/configuration.js";
 import type { Range } from "../models/operations.js";
 import { larger, smaller } from "./geometry.js";
 
+/** A range of which something must be forgotten, and how many tables can be used again only then. */
+export interface Taken {
+  readonly range: Range;
+  readonly tables: number;
+}
+
 /** What a flush queue invalidates, whatever was removed. */
 export const EVERYTHING: Range = [0n, 2n ** 64n - 1n];
 

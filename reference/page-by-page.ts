@@ -3,42 +3,18 @@
  * a loop over pages. It checks the reference in the exhaustive runs. It knows no tables: it takes the word of the
  * reference for an allocation that fails, and asks of its tables only that they stand where leaves need them.
  */
-import type { Configuration, FormatName } from "../models/configuration.js";
+import type { Configuration } from "../models/configuration.js";
 import type { Operation, Outcome, PhysicalRun } from "../models/operations.js";
 import { itemSizeLg2 } from "./formats.js";
-import { type Fixed, fixedOf, isFlatlyEqual, text } from "./page-space.js";
+import { type Fixed, fixedOf, isFlatlyEqual, text, withoutExecuteBit, withoutReadBit } from "./page-space.js";
 import type { Reference } from "./reference.js";
 import { tableKey } from "./tables.js";
-
-/** What the formats' leaves say beside addresses, told as groups: the reference has it as facts of each format. */
-type Formats = ReadonlySet<FormatName>;
-const withoutReadBit: Formats = new Set([
-  "x86-64",
-  "x86-pae",
-  "x86-pae32",
-  "riscv64",
-  "riscv32",
-  "riscv64-guest",
-  "riscv32-guest",
-  "armv8-stage1",
-  "arm-lpae-stage1",
-  "arm-short",
-]);
-const withoutExecuteBit: Formats = new Set([
-  "amdv1",
-  "amdv1-mock",
-  "x86-64",
-  "x86-pae",
-  "x86-pae32",
-  "vtd-second-stage",
-  "dart1",
-  "dart2",
-]);
 
 interface Page {
   readonly pa: bigint;
   readonly prot: number;
   dirty: boolean;
+  accessed: boolean;
   /** The pages of the entry that this page belongs to: first, and one past the last. */
   readonly entry: readonly [first: bigint, end: bigint];
 }
@@ -105,14 +81,18 @@ export class PageByPage {
         return { op, pa: page && page.pa + (operation.iova % this.#pageBytes) };
       }
       case "readAndClearDirty":
-        return { op, ...this.#readAndClearDirty(operation.iova, operation.length, operation.clear) };
+        return { op, ...this.#readAndClear("dirty", this.#fixed.tracksDirty, operation) };
+      case "readAndClearAccessed":
+        return { op, ...this.#readAndClear("accessed", this.#fixed.tracksAccessed, operation) };
       case "setDirty":
         return { op, code: this.#setDirty(operation.iova) };
+      case "deviceRead":
       case "deviceWrite": {
         const page = this.#pageAt(operation.iova);
-        const permitted = page !== undefined && this.#grants(page.prot).write;
-        if (permitted && this.#fixed.tracksDirty) page.dirty = true;
-        return { op, permitted };
+        const permitted = page && this.#grants(page.prot)[op === "deviceWrite" ? "write" : "read"];
+        if (permitted && this.#fixed.tracksAccessed) page.accessed = true;
+        if (permitted && op === "deviceWrite" && this.#fixed.tracksDirty) page.dirty = true;
+        return { op, permitted: permitted ?? false };
       }
       case "cut":
       case "resize": {
@@ -162,7 +142,8 @@ export class PageByPage {
       if (pages.some((page) => this.#pages.has(page))) return { code: "ADDRESS_IN_USE", mappedBytes: done };
       for (const page of pages) {
         const dirty = this.#fixed.mapsDirty && this.#grants(prot).write;
-        this.#pages.set(page, { pa: pa + page * this.#pageBytes - iova, prot, dirty, entry });
+        const accessed = this.#fixed.mapsAccessed;
+        this.#pages.set(page, { pa: pa + page * this.#pageBytes - iova, prot, dirty, accessed, entry });
       }
       done += size;
     }
@@ -331,34 +312,37 @@ export class PageByPage {
     const first = pages[0];
     const topHolds = size < 2n ** BigInt(itemSizeLg2(this.#configuration, this.#topLevel + 1));
     if (first === undefined || first.pa % size !== 0n || !topHolds) return false;
-    const dirty = this.#isDirty(first);
+    const dirty = this.#any("dirty", first);
     return pages.every(
       (page, index) =>
         page !== undefined &&
         page.pa === first.pa + BigInt(index) * this.#pageBytes &&
         text(this.#grants(page.prot)) === text(this.#grants(first.prot)) &&
-        this.#isDirty(page) === dirty &&
+        this.#any("dirty", page) === dirty &&
         page.entry[0] * this.#pageBytes >= iova &&
         page.entry[1] * this.#pageBytes <= iova + size,
     );
   }
 
-  #isDirty(page: Page): boolean {
-    return this.#pagesIn(page.entry).some((number) => this.#pages.get(number)?.dirty);
+  /** Whether any page of a page's entry is dirty, or was used. */
+  #any(mark: "dirty" | "accessed", page: Page): boolean {
+    return this.#pagesIn(page.entry).some((number) => this.#pages.get(number)?.[mark]);
   }
 
-  /** Makes entries of pages: at each address the largest size. All are as dirty as the entry at the first was. */
+  /** Makes entries of pages: at each address the largest size. All are as dirty and used as any entry there was. */
   #split(from: bigint, end: bigint, sizes: readonly bigint[]): void {
     const page = this.#pageAt(from);
     if (page === undefined) return;
-    const dirty = this.#isDirty(page);
+    const old = this.#pagesIn(this.#range(from, end - from)).flatMap((n) => this.#pages.get(n) ?? []);
+    const dirty = old.some((each) => this.#any("dirty", each));
+    const accessed = old.some((each) => this.#any("accessed", each));
     const { pa } = page;
     for (let at = from; at < end; ) {
       const size = this.#largestFitting(at, pa + at - from, end - at, [...sizes]);
       const entry = this.#range(at, size);
       for (const number of this.#pagesIn(entry)) {
-        const old = this.#pages.get(number);
-        if (old !== undefined) this.#pages.set(number, { ...old, dirty, entry });
+        const before = this.#pages.get(number);
+        if (before !== undefined) this.#pages.set(number, { ...before, dirty, accessed, entry });
       }
       at += size;
     }
@@ -373,19 +357,23 @@ export class PageByPage {
     return "OK";
   }
 
-  #readAndClearDirty(iova: bigint, length: bigint, clear: boolean): object {
-    const refusal = this.#fixed.tracksDirty ? this.#refusalOfRange(iova, length) : "NOT_SUPPORTED";
-    if (refusal !== undefined) return { code: refusal, dirty: [] };
-    const dirty: object[] = [];
-    for (const { iova: start, sizeLg2, dirty: written } of this.#entries(iova, length)) {
+  #readAndClear(
+    mark: "dirty" | "accessed",
+    isTracked: boolean,
+    { iova, length, clear }: { iova: bigint; length: bigint; clear: boolean },
+  ): object {
+    const refusal = isTracked ? this.#refusalOfRange(iova, length) : "NOT_SUPPORTED";
+    if (refusal !== undefined) return { code: refusal, [mark]: [] };
+    const found: object[] = [];
+    for (const { iova: start, sizeLg2 } of this.#entries(iova, length)) {
       const end = start + 2n ** BigInt(sizeLg2);
-      if (!written) continue;
+      if (!this.#pagesOfEntry(start).some((page) => page[mark])) continue;
       const from = !clear && start < iova ? iova : start;
       const to = !clear && end > iova + length ? iova + length : end;
-      dirty.push({ iova: from, length: to - from });
-      for (const page of this.#pagesOfEntry(start)) if (clear) page.dirty = false;
+      found.push({ iova: from, length: to - from });
+      for (const page of this.#pagesOfEntry(start)) if (clear) page[mark] = false;
     }
-    return { code: "OK", dirty };
+    return { code: "OK", [mark]: found };
   }
 
   /** Of a range that lies partly outside the space, what is inside counts. */

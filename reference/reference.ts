@@ -6,11 +6,12 @@ import type { Configuration } from "../models/configuration.js";
 import type { Code, EntryFacts, Operation, Outcome, Range } from "../models/operations.js";
 import { type Mapping, mapEach, type Removal, unmapTelling } from "./batches.js";
 import { effectiveProt, entryFacts, type Facts, factsOf, itemSizeLg2, permissionsOf } from "./formats.js";
-import { collect, collectAtOnce, EVERYTHING } from "./gathering.js";
-import { larger, levelOfSize, offeredSizesLg2, sizesIn, smaller, tableSpanLg2 } from "./geometry.js";
+import { collect, collectAtOnce, EVERYTHING, type Taken } from "./gathering.js";
+import { levelOfSize, offeredSizesLg2, sizesIn, smaller, tableSpanLg2 } from "./geometry.js";
 import { endOf, Leaves, type Run } from "./leaves.js";
+import { Marks } from "./marks.js";
 import { isMultiple, rangeCode, refusalOfMap } from "./refusals.js";
-import { type Mapped, NO_EDGES, relayout, removeTables, settleEdges } from "./relayout.js";
+import { type Mapped, NO_EDGES, type Relayout, relayout, removeTables, settleEdges } from "./relayout.js";
 import { ascending, Tables } from "./tables.js";
 
 const LAST_ADDRESS = 2n ** 64n - 1n;
@@ -30,8 +31,8 @@ export class Reference {
   readonly #sizesLg2: readonly number[];
   #leaves = new Leaves();
   tables: Tables;
-  /** The first addresses of the entries that are not as dirty, or as clean, as when they were fresh. */
-  #changed = new Set<bigint>();
+  #dirty: Marks;
+  #accessed: Marks;
   /** What the next `sync` invalidates; undefined when the shared gather is empty. */
   pendingInvalidation: Range | undefined;
   /** How many tables were removed by `unmapGathered` and wait for the sync that releases them. */
@@ -44,6 +45,8 @@ export class Reference {
     this.#sizesLg2 = offeredSizesLg2(configuration);
     this.pageSizes = this.#sizesLg2.reduce((mask, lg2) => mask | (1n << BigInt(lg2)), 0n);
     this.tables = new Tables(configuration);
+    this.#dirty = new Marks(this.#facts.dirty);
+    this.#accessed = new Marks(this.#facts.accessed);
   }
 
   /** A second reference in the same state; neither sees what the other does. */
@@ -51,7 +54,8 @@ export class Reference {
     const copy = new Reference(this.configuration);
     copy.#leaves = new Leaves(this.runs);
     copy.tables = this.tables.clone();
-    copy.#changed = new Set(this.#changed);
+    copy.#dirty = this.#dirty.clone();
+    copy.#accessed = this.#accessed.clone();
     copy.pendingInvalidation = this.pendingInvalidation;
     copy.quarantinedTableCount = this.quarantinedTableCount;
     copy.#failingAllocation = this.#failingAllocation;
@@ -63,7 +67,8 @@ export class Reference {
     const runs = this.runs.map((run) => [run.iova, run.count, run.sizeLg2, run.pa, run.prot].join(":"));
     const { topLevel, pendingInvalidation, quarantinedTableCount } = this;
     const rest = [topLevel, pendingInvalidation, quarantinedTableCount, this.#failingAllocation];
-    return [runs, ascending(this.liveTables()), ascending(this.#changed), rest].join("|");
+    const marks = [this.#dirty, this.#accessed].map(({ changed }) => ascending(changed));
+    return [runs, ascending(this.liveTables()), ...marks, rest].join("|");
   }
 
   /** The root's level at present. */
@@ -87,15 +92,23 @@ export class Reference {
 
   /** Whether the entry that begins at the address is dirty. */
   isDirty(entryIova: bigint): boolean {
-    const { write } = permissionsOf(this.#leaves.at(entryIova)?.prot ?? 0);
-    return this.#changed.has(entryIova) !== (this.#facts.mapsDirty && write);
+    const leaf = this.#leaves.at(entryIova);
+    return leaf !== undefined && this.#dirty.has(leaf);
   }
 
   /** How many entries are dirty. */
   get dirtyCount(): bigint {
-    if (!this.#facts.mapsDirty) return BigInt(this.#changed.size);
-    const writable = this.runs.filter(({ prot }) => permissionsOf(prot).write);
-    return writable.reduce((sum, { count }) => sum + count, -BigInt(this.#changed.size));
+    return this.#dirty.countIn(this.runs);
+  }
+
+  /** Whether the entry that begins at the address, of which there must be one, was accessed. */
+  isAccessed(entryIova: bigint): boolean {
+    return this.#accessed.changed.has(entryIova) !== this.#facts.accessed.isFresh;
+  }
+
+  /** The first addresses of the entries that were accessed though fresh ones are not, or the other way round. */
+  get otherwiseAccessed(): ReadonlySet<bigint> {
+    return this.#accessed.changed;
   }
 
   /** Where the byte goes, the entry that holds it, its permissions, and whether any item of the entry is dirty. */
@@ -125,20 +138,20 @@ export class Reference {
       case "lookup":
         return { op: "lookup", pa: this.translate(operation.iova)?.pa };
       case "readAndClearDirty":
-        return this.#readAndClearDirty(operation.iova, operation.length, operation.clear);
+        return this.#dirty.readAndClear(this.configuration, this.#leaves, operation);
+      case "readAndClearAccessed":
+        return this.#accessed.readAndClear(this.configuration, this.#leaves, operation);
       case "setDirty":
-        return { op: "setDirty", code: this.#setDirty(operation.iova) };
-      case "deviceWrite": {
-        const permitted = this.translate(operation.iova)?.write ?? false;
-        if (permitted) this.#setDirty(operation.iova);
-        return { op: "deviceWrite", permitted };
-      }
+        return { op: "setDirty", code: this.#dirty.setAt(this.configuration, this.#leaves, operation.iova) };
+      case "deviceRead":
+      case "deviceWrite":
+        return { op: operation.op, permitted: this.#use(operation) };
       case "entries":
         return { op: "entries", entries: this.#entries(operation.iova, operation.length) };
       case "cut":
       case "resize":
       case "trim":
-        return relayout(this.#mapped, operation);
+        return this.#relayout(operation);
       case "handover":
         this.#failingAllocation = 0;
         return { op: "handover", invalidated: this.#sync() };
@@ -245,7 +258,7 @@ export class Reference {
       this.#leaves.remove(at, (end - at) >> BigInt(run.sizeLg2));
       at = end;
     }
-    for (const entry of this.#changed) if (entry >= iova && entry < at) this.#changed.delete(entry);
+    for (const marks of [this.#dirty, this.#accessed]) marks.removeWithin(iova, at);
     return at;
   }
 
@@ -255,30 +268,33 @@ export class Reference {
     const isRange = rangeCode(configuration, iova, length) === "OK";
     const edges = isRange ? settleEdges(this.#mapped, iova, iova + length) : NO_EDGES;
     if (edges.code !== "OK") return { refusal: edges.code, removedBytes: 0n, invalidated: [] };
-    const ranges = [...edges.replaced];
+    const taken = [...edges.replaced];
     const end = isRange ? this.#removeLeaves(iova, lengthLeft()) : iova;
-    let removedTables = 0;
-    if (end > iova) {
-      const removed = removeTables(this.#mapped, iova, end);
-      removedTables = removed.freedTables;
-      ranges.push(removed.range);
-    }
-    const synced =
-      op === "unmapGathered" ? this.#gather(ranges, removedTables) : collectAtOnce(configuration, ranges);
-    return { removedBytes: end - iova, invalidated: [...edges.broken, ...synced] };
+    if (end > iova) taken.push(removeTables(this.#mapped, iova, end));
+    const invalidated = [...edges.broken, ...this.#forget(op === "unmapGathered", taken)];
+    return { removedBytes: end - iova, invalidated };
   }
 
-  /** Adds ranges to the gather that stays open; says what had to be invalidated for that. */
-  #gather(ranges: readonly Range[], tables: number): Range[] {
+  /** Has what was taken away forgotten at once, or leaves it to the gather that stays open. */
+  #forget(isGathered: boolean, taken: readonly Taken[]): readonly Range[] {
+    if (isGathered) return this.#gather(taken);
+    return collectAtOnce(
+      this.configuration,
+      taken.map(({ range }) => range),
+    );
+  }
+
+  /** Adds to the gather that stays open; says what had to be invalidated for that. */
+  #gather(taken: readonly Taken[]): Range[] {
     const synced: Range[] = [];
-    for (const range of ranges) {
+    for (const { range, tables } of taken) {
       const one = this.configuration.gather === "queued" ? EVERYTHING : range;
       const pending = this.pendingInvalidation;
       const pieces = collect(this.configuration, pending === undefined ? [one] : [pending, one]);
       if (pieces.length > 1) synced.push(...this.#sync());
       this.pendingInvalidation = pieces[pieces.length - 1];
+      this.quarantinedTableCount += tables;
     }
-    this.quarantinedTableCount += tables;
     return synced;
   }
 
@@ -289,50 +305,29 @@ export class Reference {
     return invalidated;
   }
 
+  #relayout(operation: Relayout): Outcome {
+    const { outcome, left } = relayout(this.#mapped, operation);
+    return {
+      ...outcome,
+      invalidated: [...outcome.invalidated, ...this.#forget(operation.gathered === true, left)],
+    };
+  }
+
   get #mapped(): Mapped {
     const { configuration, tables } = this;
     const allocate = () => this.#allocate();
-    const state = { leaves: this.#leaves, tables, changed: this.#changed };
+    const state = { leaves: this.#leaves, tables, dirty: this.#dirty, accessed: this.#accessed };
     return { configuration, ...state, sizesLg2: this.#sizesLg2, allocate };
   }
 
-  /** Where leaves begin dirty, one that may not be written is never told apart: it stays clean. */
-  #mark(entryIova: bigint, dirty: boolean): void {
-    if (dirty === this.#facts.mapsDirty) this.#changed.delete(entryIova);
-    else this.#changed.add(entryIova);
-  }
-
-  #setDirty(iova: bigint): Code {
-    if (!this.#facts.tracksDirty) return "NOT_SUPPORTED";
-    if (rangeCode(this.configuration, iova, 1n) !== "OK") return "IOVA_OUT_OF_RANGE";
+  /** A device reads or writes a byte, if it may. */
+  #use({ op, iova }: Extract<Operation, { op: "deviceRead" | "deviceWrite" }>): boolean {
     const leaf = this.#leaves.at(iova);
-    if (leaf === undefined) return "NOT_MAPPED";
-    this.#mark(leaf.iova, true);
-    return "OK";
-  }
-
-  #readAndClearDirty(iova: bigint, length: bigint, clear: boolean): Outcome {
-    const code = this.#facts.tracksDirty ? rangeCode(this.configuration, iova, length) : "NOT_SUPPORTED";
-    if (code !== "OK") return { op: "readAndClearDirty", code, dirty: [], invalidated: [] };
-    const end = iova + length;
-    const entries = this.#dirtyWithin(iova, end).map((leaf): Range => [leaf.iova, endOf(leaf) - 1n]);
-    const dirty = entries.map(([first, last]) => {
-      const from = clear ? first : larger(first, iova);
-      return { iova: from, length: (clear ? last + 1n : smaller(last + 1n, end)) - from };
-    });
-    for (const [first] of entries) if (clear) this.#mark(first, false);
-    const invalidated = collectAtOnce(this.configuration, clear ? entries : []);
-    return { op: "readAndClearDirty", code, dirty, invalidated };
-  }
-
-  /** The dirty entries that touch the range, in order. */
-  #dirtyWithin(iova: bigint, end: bigint): Run[] {
-    if (this.#facts.mapsDirty)
-      return this.#leaves.within(iova, end).filter((leaf) => this.isDirty(leaf.iova));
-    // An entry that begins before the range may stick into it.
-    const start = this.#leaves.at(iova)?.iova ?? iova;
-    const written = [...this.#changed].filter((entry) => entry >= start && entry < end);
-    return ascending(written).flatMap((first) => this.#leaves.at(first) ?? []);
+    const { read, write } = permissionsOf(leaf?.prot ?? 0);
+    if (leaf === undefined || !(op === "deviceWrite" ? write : read)) return false;
+    this.#accessed.set(leaf, true);
+    if (op === "deviceWrite") this.#dirty.set(leaf, true);
+    return true;
   }
 
   #entries(iova: bigint, length: bigint): EntryFacts[] {

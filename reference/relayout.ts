@@ -5,9 +5,10 @@
 import type { Configuration } from "../models/configuration.js";
 import type { Code, Operation, Outcome, Range } from "../models/operations.js";
 import { factsOf } from "./formats.js";
-import { collectAtOnce } from "./gathering.js";
+import type { Taken } from "./gathering.js";
 import { larger, levelOfSize, smaller, tableSpanLg2 } from "./geometry.js";
 import { endOf, type Leaves, type Run } from "./leaves.js";
+import type { Marks } from "./marks.js";
 import { rangeCode } from "./refusals.js";
 import { type Tables, tableKey } from "./tables.js";
 
@@ -18,59 +19,66 @@ export interface Mapped {
   readonly configuration: Configuration;
   readonly leaves: Leaves;
   readonly tables: Tables;
-  /** First addresses of the entries whose dirty state is not that of fresh ones. */
-  readonly changed: Set<bigint>;
+  readonly dirty: Marks;
+  readonly accessed: Marks;
   /** The page sizes that the domain offers, smallest first. */
   readonly sizesLg2: readonly number[];
   /** False: there is no memory for one more table. */
   allocate(): boolean;
 }
 
-/** Which entries, as ranges, became others. */
+/** Which entries, as ranges, became others, and how many tables went with them. */
 interface Changed {
   readonly code: Code;
-  readonly ranges: Range[];
+  readonly entries: Taken[];
 }
 
-type Relayout = Extract<Operation, { op: "cut" | "resize" | "trim" }>;
+export type Relayout = Extract<Operation, { op: "cut" | "resize" | "trim" }>;
 
-/** Does the operation, and says what an implementation must answer. */
-export function relayout(mapped: Mapped, operation: Relayout): Outcome {
+/**
+ * Does the operation, and says what an implementation must answer; `left` is what is to be forgotten beside what had
+ * to be invalidated within it.
+ */
+export function relayout(
+  mapped: Mapped,
+  operation: Relayout,
+): { outcome: Extract<Outcome, { op: Relayout["op"] }>; left: readonly Taken[] } {
   const { configuration } = mapped;
   const length = operation.op === "cut" ? 1n : operation.length;
   const range = rangeCode(configuration, operation.iova, length);
   if (operation.op === "trim") {
-    if (range !== "OK") return { op: "trim", code: range, freedTables: 0, invalidated: [] };
-    const { freedTables, spans } = trim(mapped, operation.iova, operation.iova + length);
-    return { op: "trim", code: "OK", freedTables, invalidated: collectAtOnce(configuration, spans) };
+    const left = range === "OK" ? trim(mapped, operation.iova, operation.iova + length) : [];
+    const freedTables = left.reduce((sum, { tables }) => sum + tables, 0);
+    return { outcome: { op: "trim", code: range, freedTables, invalidated: [] }, left };
   }
-  const sizesLg2 = operation.op === "resize" ? sizesUpTo(mapped, operation.largestLg2) : mapped.sizesLg2;
+  const { op } = operation;
+  const sizesLg2 = op === "resize" ? sizesUpTo(mapped, operation.largestLg2) : mapped.sizesLg2;
   const isFitting = sizesLg2.length > 0 || range === "ZERO_LENGTH" || range === "WRAPS";
   const refusal = isFitting ? range : "MISALIGNED";
-  if (refusal !== "OK") return { op: operation.op, code: refusal, missed: [], invalidated: [] };
-  const { code, ranges } =
-    operation.op === "cut"
+  if (refusal !== "OK") return { outcome: { op, code: refusal, missed: [], invalidated: [] }, left: [] };
+  const { code, entries } =
+    op === "cut"
       ? cut(mapped, [operation.iova])
       : resize(mapped, operation.iova, operation.iova + length, sizesLg2);
-  const { broken, replaced } = forgotten(configuration, ranges);
-  const invalidated = [...broken, ...collectAtOnce(configuration, replaced)];
-  return { op: operation.op, code, missed: broken.length > 0 ? ranges : [], invalidated };
+  const { broken, replaced } = forgotten(configuration, entries);
+  const missed = broken.length > 0 ? entries.map(({ range }) => range) : [];
+  return { outcome: { op, code, missed, invalidated: broken }, left: replaced };
 }
 
 /** Entries that became others are broken and forgotten one by one, or replaced and then forgotten together. */
-function forgotten(configuration: Configuration, ranges: readonly Range[]) {
+function forgotten(configuration: Configuration, entries: readonly Taken[]) {
   const isBroken = factsOf(configuration).breakBeforeMake && configuration.toleratesSizeChange !== true;
-  if (!isBroken) return { broken: [], replaced: ranges };
+  if (!isBroken) return { broken: [], replaced: entries };
   // Where misses are remembered, that of the moment must be forgotten as well.
   const times = configuration.cachesNotPresent === true ? [0, 1] : [0];
-  return { broken: ranges.flatMap((entry) => times.map(() => entry)), replaced: [] };
+  return { broken: entries.flatMap(({ range }) => times.map(() => range)), replaced: [] };
 }
 
 /** What cutting the edges of an unmap did: what was broken was invalidated, what was replaced is to be. */
 interface Edges {
   readonly code: Code;
   readonly broken: readonly Range[];
-  readonly replaced: readonly Range[];
+  readonly replaced: readonly Taken[];
 }
 
 export const NO_EDGES: Edges = { code: "OK", broken: [], replaced: [] };
@@ -84,17 +92,17 @@ export function settleEdges(mapped: Mapped, iova: bigint, end: bigint): Edges {
   if (partialUnmap === "refuse") {
     return { ...NO_EDGES, code: [iova, end].some(isInside) ? "PARTIAL_ENTRY" : "OK" };
   }
-  const { code, ranges } = cut(mapped, [iova, end]);
-  return { code, ...forgotten(configuration, ranges) };
+  const { code, entries } = cut(mapped, [iova, end]);
+  return { code, ...forgotten(configuration, entries) };
 }
 
 /** Removes the tables of which an unmap of `[iova, end)` left nothing; the range covers what they spanned, too. */
-export function removeTables({ configuration, leaves, tables }: Mapped, iova: bigint, end: bigint) {
+export function removeTables({ configuration, leaves, tables }: Mapped, iova: bigint, end: bigint): Taken {
   let range: Range = [iova, end - 1n];
   if (configuration.freeing !== "empty") {
-    return { range, freedTables: tables.removeWithin(tables.topLevel, iova, end).length };
+    return { range, tables: tables.removeWithin(tables.topLevel, iova, end).length };
   }
-  let freedTables = 0;
+  let freed = 0;
   for (let level = 0; level < tables.topLevel; level++) {
     const lg2 = BigInt(tableSpanLg2(configuration, level));
     const from = (iova >> lg2) << lg2;
@@ -103,11 +111,11 @@ export function removeTables({ configuration, leaves, tables }: Mapped, iova: bi
       const isInUse = leaves.within(first, last + 1n).length > 0;
       if (isInUse || (level > 0 && tables.within(level - 1, first, last + 1n).length > 0)) continue;
       tables.remove(level, first);
-      freedTables++;
+      freed++;
       range = [smaller(range[0], first), larger(range[1], last)];
     }
   }
-  return { range, freedTables };
+  return { range, tables: freed };
 }
 
 const sizesUpTo = ({ sizesLg2 }: Mapped, largestLg2: number) => sizesLg2.filter((lg2) => lg2 <= largestLg2);
@@ -119,7 +127,7 @@ function cut(mapped: Mapped, iovas: readonly bigint[]): Changed {
   for (const entry of entries.values()) {
     const cuts = iovas.filter((iova) => iova > entry.iova && iova < endOf(entry));
     const parts = layout(mapped, entry, cuts, mapped.sizesLg2);
-    if (parts === undefined) return { code: "MISALIGNED", ranges: [] };
+    if (parts === undefined) return { code: "MISALIGNED", entries: [] };
     wanted.push({ entry, parts });
   }
   return fragment(mapped, wanted);
@@ -133,7 +141,7 @@ function entryAround({ leaves }: Mapped, iova: bigint): Run[] {
 
 /** Replaces entries by their parts, or, without memory for all of their tables, does nothing. */
 function fragment(mapped: Mapped, wanted: readonly { entry: Run; parts: Run[] }[]): Changed {
-  const { configuration, tables, leaves, changed } = mapped;
+  const { configuration, tables } = mapped;
   const added = new Map<bigint, { level: number; iova: bigint }>();
   for (const { entry, parts } of wanted) {
     for (const { iova, sizeLg2 } of parts) {
@@ -143,18 +151,28 @@ function fragment(mapped: Mapped, wanted: readonly { entry: Run; parts: Run[] }[
       }
     }
   }
-  for (const _ of added) if (!mapped.allocate()) return { code: "OUT_OF_MEMORY", ranges: [] };
+  for (const _ of added) if (!mapped.allocate()) return { code: "OUT_OF_MEMORY", entries: [] };
   for (const { level, iova } of added.values()) tables.add(level, iova);
   for (const { entry, parts } of wanted) {
-    const isChanged = changed.delete(entry.iova);
-    leaves.remove(entry.iova, 1n);
-    for (const part of parts) {
-      leaves.add(part);
-      if (isChanged) changed.add(part.iova);
-    }
+    replace(mapped, [entry], parts);
   }
-  return { code: "OK", ranges: wanted.map(({ entry }): Range => [entry.iova, endOf(entry) - 1n]) };
+  return { code: "OK", entries: wanted.map(({ entry }) => taken(entry, 0)) };
 }
+
+/** Puts entries in the place of others: they are marked if any of those was. */
+function replace({ leaves, dirty, accessed }: Mapped, old: readonly Run[], parts: readonly Run[]): void {
+  const kept = [dirty, accessed].map((marks) => ({ marks, isMarked: old.some((entry) => marks.has(entry)) }));
+  for (const entry of old) {
+    leaves.remove(entry.iova, 1n);
+    for (const marks of [dirty, accessed]) marks.changed.delete(entry.iova);
+  }
+  for (const part of parts) {
+    leaves.add(part);
+    for (const { marks, isMarked } of kept) marks.set(part, isMarked);
+  }
+}
+
+const taken = (entry: Run, tables: number): Taken => ({ range: [entry.iova, endOf(entry) - 1n], tables });
 
 /** The entries that a map would make of a run, with some places at which one must begin; undefined: none can. */
 function layout(
@@ -192,16 +210,16 @@ function resize(mapped: Mapped, iova: bigint, end: bigint, sizesLg2: readonly nu
     // Output addresses that need one size keep it.
     if (parts !== undefined) wanted.push({ entry, parts });
   }
-  const { code, ranges } = fragment(mapped, wanted);
-  if (code !== "OK") return { code, ranges };
+  const { code, entries } = fragment(mapped, wanted);
+  if (code !== "OK") return { code, entries };
   const isInside = (leaf: Run) => leaf.iova >= iova && endOf(leaf) <= end && BYTES[leaf.sizeLg2] <= largest;
   const inside = mapped.leaves.within(iova, end).filter(isInside);
-  for (const run of alikes(mapped, inside)) ranges.push(...merge(mapped, run, sizesLg2));
-  return { code, ranges };
+  for (const run of alikes(mapped, inside)) entries.push(...merge(mapped, run, sizesLg2));
+  return { code, entries };
 }
 
 /** Neighbours that lead to neighbours, permit the same and are equally dirty, as one run each of a byte's size. */
-function alikes({ changed }: Mapped, leaves: readonly Run[]): Run[] {
+function alikes({ dirty }: Mapped, leaves: readonly Run[]): Run[] {
   const runs: Run[] = [];
   let before: Run | undefined;
   for (const leaf of leaves) {
@@ -212,7 +230,7 @@ function alikes({ changed }: Mapped, leaves: readonly Run[]): Run[] {
       endOf(before) === leaf.iova &&
       before.pa + BYTES[before.sizeLg2] === leaf.pa &&
       before.prot === leaf.prot &&
-      changed.has(before.iova) === changed.has(leaf.iova);
+      dirty.has(before) === dirty.has(leaf);
     if (goesOn) runs[runs.length - 1] = { ...run, count: run.count + bytes };
     else runs.push({ ...leaf, sizeLg2: 0, count: bytes });
     before = leaf;
@@ -221,43 +239,37 @@ function alikes({ changed }: Mapped, leaves: readonly Run[]): Run[] {
 }
 
 /** Makes the entries of a run as large as can be; gives those that are new. */
-function merge(mapped: Mapped, run: Run, sizesLg2: readonly number[]): Range[] {
-  const { configuration, leaves, tables, changed } = mapped;
+function merge(mapped: Mapped, run: Run, sizesLg2: readonly number[]): Taken[] {
+  const { configuration, leaves, tables } = mapped;
   const isReached = (lg2: number) => levelOfSize(configuration, lg2) <= tables.topLevel;
-  const merged: Range[] = [];
+  const merged: Taken[] = [];
   for (const part of layout(mapped, run, [], sizesLg2.filter(isReached)) ?? []) {
     const pieces = leaves.within(part.iova, endOf(part));
     if (pieces.length === 1) continue;
-    const isChanged = changed.has(part.iova);
-    for (const piece of pieces) {
-      leaves.remove(piece.iova, 1n);
-      changed.delete(piece.iova);
-    }
-    leaves.add(part);
-    if (isChanged) changed.add(part.iova);
-    tables.removeWithin(levelOfSize(configuration, part.sizeLg2), part.iova, endOf(part));
-    merged.push([part.iova, endOf(part) - 1n]);
+    replace(mapped, pieces, [part]);
+    const level = levelOfSize(configuration, part.sizeLg2);
+    merged.push(taken(part, tables.removeWithin(level, part.iova, endOf(part)).length));
   }
   return merged;
 }
 
 /** Removes every table inside `[iova, end)` below which nothing is mapped; gives the spans of the highest, in order. */
-function trim({ configuration, leaves, tables }: Mapped, iova: bigint, end: bigint) {
+function trim({ configuration, leaves, tables }: Mapped, iova: bigint, end: bigint): Taken[] {
   const isEmpty = (first: bigint, lg2: number) => {
     const next = leaves.atOrAfter(first);
     return next === undefined || next.iova >= first + BYTES[lg2];
   };
-  let freedTables = 0;
-  let spans: Range[] = [];
+  let spans: Taken[] = [];
   for (let level = 0; level < tables.topLevel; level++) {
     const lg2 = tableSpanLg2(configuration, level);
     for (const first of tables.within(level, iova, end)) {
       if (!isEmpty(first, lg2)) continue;
       tables.remove(level, first);
-      freedTables++;
-      spans = spans.filter(([start]) => start < first || start >= first + BYTES[lg2]);
-      spans.push([first, first + BYTES[lg2] - 1n]);
+      const last = first + BYTES[lg2] - 1n;
+      const isOutside = ({ range }: Taken) => range[0] < first || range[0] > last;
+      const below = spans.filter((span) => !isOutside(span)).reduce((sum, span) => sum + span.tables, 0);
+      spans = [...spans.filter(isOutside), { range: [first, last], tables: below + 1 }];
     }
   }
-  return { freedTables, spans: spans.sort(([one], [other]) => (one < other ? -1 : 1)) };
+  return spans.sort((one, other) => (one.range[0] < other.range[0] ? -1 : 1));
 }

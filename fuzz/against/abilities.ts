@@ -96,10 +96,14 @@ export class Abilities {
         return this.#takesUnmap(operation, reference) ? operation : undefined;
       case "readAndClearDirty":
       case "setDirty":
+        return this.can.has("refusals") || isDone(operation, reference) ? operation : undefined;
       case "cut":
       case "resize":
-      case "trim":
-        return this.can.has("refusals") || isDone(operation, reference) ? operation : undefined;
+      case "trim": {
+        // The protocol has no gather for them.
+        const atOnce = { ...operation, gathered: undefined };
+        return this.can.has("refusals") || isDone(atOnce, reference) ? atOnce : undefined;
+      }
       case "deviceWrite":
         return this.can.has("shared") || this.can.has("write") ? operation : undefined;
       default:

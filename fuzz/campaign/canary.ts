@@ -1,12 +1,12 @@
 /** Implementations with a known mistake: a night that does not find it would not find anything. */
 import type { Configuration } from "../../models/configuration.js";
 import { shapeOf } from "../../models/index.js";
-import type { Operation, Outcome } from "../../models/operations.js";
+import type { AskedOperation, Outcome } from "../../models/operations.js";
 import { PageTableSubject, type SubjectFactory } from "../lockstep/index.js";
 import type { CanaryName } from "./canary-names.js";
 
 class HoleCanary extends PageTableSubject {
-  override apply(operation: Exclude<Operation, { op: "deviceWrite" }>): Outcome {
+  override apply(operation: AskedOperation): Outcome {
     const outcome = super.apply(operation);
     if (outcome.op === "map" && outcome.mappedBytes >= 0x8000n) this.#loseLastItem();
     return outcome;
@@ -21,7 +21,7 @@ class HoleCanary extends PageTableSubject {
 }
 
 class HangCanary extends PageTableSubject {
-  override apply(operation: Exclude<Operation, { op: "deviceWrite" }>): Outcome {
+  override apply(operation: AskedOperation): Outcome {
     const outcome = super.apply(operation);
     while (outcome.op === "map" && outcome.mappedBytes >= 0x8000n);
     return outcome;

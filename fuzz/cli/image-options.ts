@@ -101,6 +101,7 @@ const SWITCHES = [
   "svnapot",
   "svpbmt",
   "dirtyTracking",
+  "accessedTracking",
   "eagerConcatenation",
   "forcedWriteBack",
   "nonSecure",

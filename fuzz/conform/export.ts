@@ -5,7 +5,13 @@
 import { PageTableError, type StatusCode } from "../../impl/common.js";
 import type { Configuration } from "../../models/configuration.js";
 import { shapeOf } from "../../models/index.js";
-import { type Operation, type Outcome, Prot, type Range } from "../../models/operations.js";
+import {
+  type AskedOperation,
+  type Operation,
+  type Outcome,
+  Prot,
+  type Range,
+} from "../../models/operations.js";
 import { Inconclusive } from "../lockstep/failure.js";
 import { type Finding, runProgram, runUnit, type Token } from "../lockstep/index.js";
 import { PageTableSubject } from "../lockstep/subject.js";
@@ -16,7 +22,6 @@ import { readTree } from "./tree.js";
 import { tableToJson } from "./tree-json.js";
 
 type Json = Readonly<Record<string, unknown>>;
-type Request = Exclude<Operation, { op: "deviceWrite" }>;
 
 const LAST = (1n << 64n) - 1n;
 const protNames = [
@@ -91,7 +96,7 @@ class Recorder extends PageTableSubject {
     }
   }
 
-  override apply(operation: Request): Outcome {
+  override apply(operation: AskedOperation): Outcome {
     const [framesBefore, topBefore] = [this.#frames, this.table.topLevel];
     const outcome = super.apply(operation);
     const alloc = this.journal.allocations.length;
@@ -147,7 +152,7 @@ class Recorder extends PageTableSubject {
     };
   }
 
-  #other(operation: Request, outcome: Outcome): Json {
+  #other(operation: AskedOperation, outcome: Outcome): Json {
     const gather = "invalidated" in outcome ? { gather: rangesOf(outcome.invalidated) } : {};
     const at = "iova" in operation ? { iova: hex(operation.iova) } : {};
     const range = "length" in operation ? { ...at, len: hex(operation.length) } : at;
@@ -191,7 +196,7 @@ function findingOf(name: string, run: () => { readonly finding: Finding | undefi
   }
 }
 
-function freedOf({ op }: Request, freed: number): Json {
+function freedOf({ op }: AskedOperation, freed: number): Json {
   return op === "unmap" || op === "unmapGathered" || op === "sync" ? { freed } : {};
 }
 

@@ -112,7 +112,7 @@ export class StateChecker {
 
   /** An operation that changes nothing. */
   #compare(operation: Operation, subject: Subject, reference: Reference): void {
-    if (operation.op === "deviceWrite") return;
+    if (operation.op === "deviceRead" || operation.op === "deviceWrite") return;
     compareOutcomes(operation, subject.apply(operation), reference.apply(operation), this.#differences);
   }
 

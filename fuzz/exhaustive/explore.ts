@@ -210,9 +210,9 @@ class Explorer {
 
   #apply(operation: Operation): Outcome {
     this.#subject.journal.begin();
-    if (operation.op !== "deviceWrite") return this.#subject.apply(operation);
-    const permitted = this.#walker.deviceWrite(lowWord(operation.iova), highWord(operation.iova));
-    return { op: "deviceWrite", permitted };
+    const { op } = operation;
+    if (op !== "deviceWrite" && op !== "deviceRead") return this.#subject.apply(operation);
+    return { op, permitted: this.#walker[op](lowWord(operation.iova), highWord(operation.iova)) };
   }
 
   #checkState(reference: Reference, pages: PageByPage): Difference | undefined {

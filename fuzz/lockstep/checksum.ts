@@ -42,9 +42,9 @@ export class Checksum {
     if ("removedBytes" in outcome) this.#addBig(outcome.removedBytes);
     if (outcome.op === "unmapRuns") this.#addRuns(outcome.runs);
     if (outcome.op === "lookup") this.#addBig(outcome.pa ?? 1n);
-    if (outcome.op === "deviceWrite") this.#addWord(outcome.permitted ? 2 : 3);
-    if (outcome.op === "readAndClearDirty") {
-      for (const { iova, length } of outcome.dirty) {
+    if ("permitted" in outcome) this.#addWord(outcome.permitted ? 2 : 3);
+    if (outcome.op === "readAndClearDirty" || outcome.op === "readAndClearAccessed") {
+      for (const { iova, length } of outcome.op === "readAndClearDirty" ? outcome.dirty : outcome.accessed) {
         this.#addBig(iova);
         this.#addBig(length);
       }

@@ -33,7 +33,7 @@ export const implementation: Implementation = {
 const arm = ["vaWidthLg2", "incoherent", "toleratesSizeChange"] as const;
 const armStage1 = [...arm, "upperHalf", "nonSecure", "outerWriteBack"] as const;
 const armStage2 = [...arm, "eagerConcatenation", "forcedWriteBack"] as const;
-const guest = ["vaWidthLg2", "svnapot", "svpbmt"] as const;
+const guest = ["vaWidthLg2", "svnapot", "svpbmt", "accessedTracking"] as const;
 
 /** The fields of a configuration that are options of the format's entry; it refuses those that it does not know. */
 const OPTIONS: Readonly<Record<FormatName, readonly (keyof Configuration)[]>> = {
@@ -43,12 +43,12 @@ const OPTIONS: Readonly<Record<FormatName, readonly (keyof Configuration)[]>> = 
   "x86-pae": ["vaWidthLg2", "signExtended", "encryptionBit", "incoherent"],
   "x86-pae32": [],
   "vtd-second-stage": ["vaWidthLg2", "topLevel", "forceCoherence", "forceWriteable", "incoherent"],
-  riscv64: ["vaWidthLg2", "signExtended", "svnapot", "svpbmt"],
-  riscv32: [],
+  riscv64: ["vaWidthLg2", "signExtended", "svnapot", "svpbmt", "accessedTracking"],
+  riscv32: ["accessedTracking"],
   "riscv64-guest": guest,
-  "riscv32-guest": [],
-  "armv8-stage1": [...armStage1, "dirtyTracking"],
-  "armv8-stage2": [...armStage2, "dirtyTracking"],
+  "riscv32-guest": ["accessedTracking"],
+  "armv8-stage1": [...armStage1, "dirtyTracking", "accessedTracking"],
+  "armv8-stage2": [...armStage2, "dirtyTracking", "accessedTracking"],
   "arm-lpae-stage1": armStage1,
   "arm-lpae-stage2": armStage2,
   mali: arm,

@@ -22,6 +22,8 @@ const operationNames: readonly Operation["op"][] = [
   "mapRuns",
   "unmapRuns",
   "handover",
+  "readAndClearAccessed",
+  "deviceRead",
 ];
 
 const codeNames = [
@@ -51,14 +53,14 @@ export class Features {
     if (outcome === undefined) return;
     const { seen } = this;
     const answer = operationNames.indexOf(operation.op) * 16 + answerOf(outcome);
-    seen.add(this.#before * 256 + answer);
+    seen.add(this.#before * 512 + answer);
     this.#before = answer;
     const { tables, stores } = lockstep.counts;
     const [made, gone] = [tables - this.#tablesBefore, this.#tablesBefore - tables];
     this.#tablesBefore = tables;
     const moved = made > 0 ? bucket(made) : gone > 0 ? 8 + bucket(gone) : 0;
     seen.add(0x10_0000 + answer * 4096 + moved * 256 + bucket(stores) * 16 + reference.topLevel);
-    if (lockstep.removedLevels !== 0) seen.add(0x20_0000 + answer * 65536 + lockstep.removedLevels);
+    if (lockstep.removedLevels !== 0) seen.add(0x40_0000 + answer * 65536 + lockstep.removedLevels);
     if ("iova" in operation) {
       const sizeLg2 = lockstep.sizeLg2At(operation.iova);
       seen.add(0x400_0000 + (answer * 64 + sizeLg2) * 8 + reference.topLevel);
@@ -80,5 +82,5 @@ function answerOf(outcome: Outcome): number {
   if (outcome.op === "lookup") return outcome.pa === undefined ? 0 : 1;
   if (outcome.op === "sync" || outcome.op === "handover") return Math.min(outcome.invalidated.length, 1);
   if (outcome.op === "entries") return bucket(outcome.entries.length);
-  return outcome.op === "deviceWrite" && outcome.permitted ? 1 : 0;
+  return "permitted" in outcome && outcome.permitted ? 1 : 0;
 }

@@ -9,6 +9,7 @@ import { createWalker, explainWalk, type Walker } from "../../models/walkers/ind
 import { itemSizeLg2, levelOfSize, Reference, type Run } from "../../reference/index.js";
 import { Differences, describeAddress, describeHex } from "./difference.js";
 import { Inconclusive, SubjectFailure } from "./failure.js";
+import { isGatheredLayout, mayInvalidate, touchesGather } from "./gathers.js";
 import type { Difference } from "./invariants.js";
 import { MemoryTables } from "./memory-tables.js";
 import { compareOutcomes } from "./outcomes.js";
@@ -24,21 +25,6 @@ import { highWord, lowWord } from "./words.js";
 const SWEEP_EVERY = 1000;
 /** How many old translations are walked, from the old root and from the new, when the top grows. */
 const WALKS_AFTER_GROWTH = 16;
-/** The operations that may take leaves or tables away, or invalidate. */
-const CHANGING: readonly Operation["op"][] = [
-  "map",
-  "mapRuns",
-  "unmap",
-  "unmapGathered",
-  "unmapRuns",
-  "sync",
-  "handover",
-  "cut",
-  "resize",
-  "trim",
-];
-/** The operations that touch the gather that stays open. */
-const touchesGather = (op: Operation["op"]) => op === "unmapGathered" || op === "sync" || op === "handover";
 /** Stores that an operation may always make: a root, its levels, their marks. */
 const STORES_OF_A_PATH = 32;
 
@@ -234,8 +220,15 @@ export class Lockstep {
   }
 
   #apply(operation: Operation): Outcome {
+    const walker = this.#walker;
+    if (operation.op === "deviceRead") {
+      return {
+        op: "deviceRead",
+        permitted: walker.deviceRead(lowWord(operation.iova), highWord(operation.iova)),
+      };
+    }
     if (operation.op !== "deviceWrite") return this.subject.apply(operation);
-    const permitted = this.#walker.deviceWrite(lowWord(operation.iova), highWord(operation.iova));
+    const permitted = walker.deviceWrite(lowWord(operation.iova), highWord(operation.iova));
     this.subject.deviceWritten?.(operation);
     return { op: "deviceWrite", permitted };
   }
@@ -380,10 +373,10 @@ export class Lockstep {
 
   #checkGather(operation: Operation, given: Outcome): void {
     const { op } = operation;
-    if (!CHANGING.includes(op)) return;
-    if (touchesGather(op)) this.#checkPending(operation);
+    if (!mayInvalidate(op)) return;
+    if (touchesGather(operation)) this.#checkPending(operation);
     if ("invalidated" in given) this.#checkAligned(given.invalidated);
-    this.#checkLevels(op);
+    this.#checkLevels(operation);
   }
 
   #checkPending(operation: Operation): void {
@@ -407,7 +400,7 @@ export class Lockstep {
   }
 
   /** The levels that an invalidation names are at least those of what was removed. */
-  #checkLevels(op: Operation["op"]): void {
+  #checkLevels(operation: Operation): void {
     const { invalidations } = this.subject.journal;
     let leafLevels = 0;
     let tableLevels = 0;
@@ -417,7 +410,13 @@ export class Lockstep {
     }
     let wantedLeaf = this.#tables.removedLeafLevels;
     let wantedTable = this.#tables.removedTableLevels;
-    if (touchesGather(op)) {
+    if (isGatheredLayout(operation) && invalidations.length > 0) {
+      // Some of what changed was synced, some waits: here, too, the caches alone tell.
+      this.#pendingLeafLevels = 0;
+      this.#pendingTableLevels = 0;
+      return;
+    }
+    if (touchesGather(operation)) {
       // What was cut may be synced before what was removed waits: there the caches alone (I9) tell the levels.
       if (this.subject.configuration.partialUnmap === "cut") return;
       // What this call removed waits; what waited before is due when anything is invalidated.
@@ -452,6 +451,8 @@ export class Lockstep {
       bound = 1;
     } else if (given.op === "readAndClearDirty" && op === "readAndClearDirty" && operation.clear) {
       bound = given.dirty.length << 8;
+    } else if (given.op === "readAndClearAccessed" && op === "readAndClearAccessed" && operation.clear) {
+      bound = given.accessed.length << 8;
     }
     if (storeCount <= bound) return;
     const iova = "iova" in operation ? operation.iova : undefined;

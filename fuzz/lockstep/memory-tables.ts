@@ -48,6 +48,7 @@ export class MemoryTables {
   readonly #granuleLg2: number;
   /** A fresh writable leaf is dirty. */
   readonly #mapsDirty: boolean;
+  readonly #tracksAccessed: boolean;
   readonly #judgesBits: boolean;
   readonly #judgesTables: boolean;
 
@@ -84,11 +85,12 @@ export class MemoryTables {
     this.#judgesTables = subject.scope?.tables ?? true;
     this.#words = subject.words;
     this.#baseLow = lowWord(subject.base);
-    const { itemBytesLg2, granuleLg2, tableBitsLg2, mapsDirty } = shapeOf(configuration);
+    const { itemBytesLg2, granuleLg2, tableBitsLg2, mapsDirty, tracksAccessed } = shapeOf(configuration);
     this.#itemWordsLg2 = itemBytesLg2 - 2;
     this.#granuleLg2 = granuleLg2;
     this.#tableBitsLg2 = tableBitsLg2;
     this.#mapsDirty = mapsDirty;
+    this.#tracksAccessed = tracksAccessed;
     this.#run = new ItemRun(subject, view, this.#bits);
     this.#kinds = new Uint8Array(this.#words.length >> this.#itemWordsLg2);
     this.#frames = new Frames(configuration, subject.base, this.#words.length);
@@ -97,7 +99,7 @@ export class MemoryTables {
   /** Follows what the journal tells of the last operation. The reference has done it already. */
   update(op?: Operation["op"]): void {
     const { journal } = this.#subject;
-    this.#isOfDirt = op === "readAndClearDirty" || op === "setDirty";
+    this.#isOfDirt = op === "readAndClearDirty" || op === "readAndClearAccessed" || op === "setDirty";
     this.removed.clear();
     this.removedLeafLevels = 0;
     this.removedTableLevels = 0;
@@ -400,6 +402,7 @@ export class MemoryTables {
     );
     this.#checkBits("leaf", low, high);
     this.#checkDirt(low, high, isEntry, entryLow, entryHigh);
+    if (this.#tracksAccessed) this.#checkAccessed(low, isEntry, entryLow, entryHigh);
     if (this.#frames.isBeyondInput(item, level)) {
       this.#differences.add("I14", this.#va(), `a leaf stands in an item that no input address reaches`);
     }
@@ -413,6 +416,15 @@ export class MemoryTables {
     const wanted = this.#reference.isDirty(joined(entryLow, entryHigh));
     if (dirty === wanted || (wanted && !isEntry)) return;
     const [given, other] = dirty ? ["dirty", "clean"] : ["clean", "dirty"];
+    const sentence = `the item for ${this.#where()} is ${given}; the reference's is ${other}`;
+    this.#differences.add("I15", this.#va(), sentence);
+  }
+
+  #checkAccessed(low: number, isEntry: boolean, entryLow: number, entryHigh: number): void {
+    const accessed = (low & this.#bits.accessedLow) !== 0;
+    const wanted = this.#reference.isAccessed(joined(entryLow, entryHigh));
+    if (accessed === wanted || (wanted && !isEntry)) return;
+    const [given, other] = accessed ? ["accessed", "not"] : ["not accessed", "accessed"];
     const sentence = `the item for ${this.#where()} is ${given}; the reference's is ${other}`;
     this.#differences.add("I15", this.#va(), sentence);
   }

@@ -1,7 +1,7 @@
 /** Named mixes of operations: a unit runs one of them, and a token names it. */
 
 import type { Configuration } from "../../models/configuration.js";
-import { dirtyMix, type Mix, plainMix, Random, shapeOf } from "../../models/index.js";
+import { type Mix, mixFor, Random, shapeOf } from "../../models/index.js";
 
 /** Those that take turns where a unit names none. */
 const turns = ["default", "failing", "refused", "dirty", "gathered", "sparse", "crowded"] as const;
@@ -18,9 +18,9 @@ const changes: Readonly<Record<(typeof turns)[number], Partial<Mix>>> = {
   failing: { failNextAllocation: 40 },
   /** Half of the requests are bad. */
   refused: { badOneIn: 2 },
-  /** Devices write, and what they wrote is read back. */
-  dirty: { deviceWrite: 64, readAndClearDirty: 32, setDirty: 16 },
-  /** Nearly every unmap goes to the open gather. */
+  /** Devices read and write, and what they left is read back. */
+  dirty: { deviceRead: 12, deviceWrite: 56, readAndClearDirty: 28, readAndClearAccessed: 20, setDirty: 12 },
+  /** Nearly every unmap goes to the open gather, and nearly all that cut, resize and trim leave to be forgotten. */
   gathered: { gathered: 224, sync: 20 },
   /** Few runs, so that what there is gets emptied again and again. */
   sparse: { runsWanted: 6 },
@@ -34,7 +34,7 @@ const CHANGE_AT_LEAST = 64;
 
 /** The mix of this name, for a configuration; `key` is what a swarm's weights are drawn from. */
 export function mixOf(configuration: Configuration, name: MixName, key = ""): Mix {
-  const suited = shapeOf(configuration).tracksDirty ? dirtyMix : plainMix;
+  const suited = mixFor(shapeOf(configuration));
   const wanted = name === "swarm" ? drawn(suited, Random.fromSeed(`mix:${key}`)) : changes[name];
   const mix = { ...suited, ...wanted };
   const others = Object.entries(mix).filter(([share]) => !NO_SHARES.includes(share));

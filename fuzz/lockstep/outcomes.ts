@@ -35,7 +35,7 @@ export function compareOutcomes(
   if (given.op === "lookup" && wanted.op === "lookup" && given.pa !== wanted.pa) {
     differ("I2", "gave", addressOrMiss(given.pa), addressOrMiss(wanted.pa));
   }
-  if (given.op === "deviceWrite" && wanted.op === "deviceWrite" && given.permitted !== wanted.permitted) {
+  if ("permitted" in given && "permitted" in wanted && given.permitted !== wanted.permitted) {
     differ("I1", "was", permission(given.permitted), permission(wanted.permitted));
   }
   if ("freedTables" in given && "freedTables" in wanted && given.freedTables !== wanted.freedTables) {
@@ -51,7 +51,10 @@ export function compareOutcomes(
   ) {
     differ("I11", "invalidated", describeRanges(given.invalidated), describeRanges(wanted.invalidated));
   }
-  if ("dirty" in given && "dirty" in wanted) compareDirty(given.dirty, wanted.dirty, differ);
+  if ("dirty" in given && "dirty" in wanted) compareMarked("dirty", given.dirty, wanted.dirty, differ);
+  if ("accessed" in given && "accessed" in wanted) {
+    compareMarked("accessed", given.accessed, wanted.accessed, differ);
+  }
   if ("entries" in given && "entries" in wanted) compareEntries(given.entries, wanted.entries, differ);
 }
 
@@ -76,14 +79,19 @@ function isPlainlyEqual(given: Outcome, wanted: Outcome): boolean {
 }
 
 type Differ = (invariant: Invariant, what: string, one: string, other: string) => void;
-type DirtyPart = Extract<Outcome, { op: "readAndClearDirty" }>["dirty"][number];
+type MarkedPart = Extract<Outcome, { op: "readAndClearDirty" }>["dirty"][number];
 
-function compareDirty(given: readonly DirtyPart[], wanted: readonly DirtyPart[], differ: Differ): void {
+function compareMarked(
+  what: "dirty" | "accessed",
+  given: readonly MarkedPart[],
+  wanted: readonly MarkedPart[],
+  differ: Differ,
+): void {
   const count = Math.max(given.length, wanted.length);
   for (let index = 0; index < count; index++) {
     const [one, other] = [given[index], wanted[index]];
     if (one?.iova === other?.iova && one?.length === other?.length) continue;
-    differ("I15", `reported as dirty range ${index + 1}`, describeDirty(one), describeDirty(other));
+    differ("I15", `reported as ${what} range ${index + 1}`, describeMarked(one), describeMarked(other));
     return;
   }
 }
@@ -163,11 +171,17 @@ export function describeOutcome(outcome: Outcome): string {
       return addressOrMiss(outcome.pa);
     case "readAndClearDirty":
       return withInvalidation(
-        outcome.code === "OK" ? `dirty: ${describeDirtyList(outcome.dirty)}` : outcome.code,
+        outcome.code === "OK" ? `dirty: ${describeMarkedList(outcome.dirty)}` : outcome.code,
+        outcome.invalidated,
+      );
+    case "readAndClearAccessed":
+      return withInvalidation(
+        outcome.code === "OK" ? `accessed: ${describeMarkedList(outcome.accessed)}` : outcome.code,
         outcome.invalidated,
       );
     case "setDirty":
       return outcome.code;
+    case "deviceRead":
     case "deviceWrite":
       return permission(outcome.permitted);
     case "entries":
@@ -192,13 +206,13 @@ function describeRuns(runs: readonly PhysicalRun[]): string {
   return shown.join(", ") + (runs.length > 3 ? ` and ${runs.length - 3} more` : "");
 }
 
-function describeDirtyList(dirty: readonly DirtyPart[]): string {
+function describeMarkedList(dirty: readonly MarkedPart[]): string {
   if (dirty.length === 0) return "nothing";
-  const shown = dirty.slice(0, 3).map(describeDirty).join(", ");
+  const shown = dirty.slice(0, 3).map(describeMarked).join(", ");
   return dirty.length > 3 ? `${shown} and ${dirty.length - 3} more` : shown;
 }
 
-function describeDirty(part: DirtyPart | undefined): string {
+function describeMarked(part: MarkedPart | undefined): string {
   return part === undefined ? "nothing" : `${describeAddress(part.iova)} ${describeLength(part.length)}`;
 }
 

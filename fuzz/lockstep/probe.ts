@@ -24,6 +24,7 @@ export class Prober {
   readonly #walker: Walker;
   readonly #differences: Differences;
   readonly #tracksDirty: boolean;
+  readonly #tracksAccessed: boolean;
 
   constructor(
     subject: Subject,
@@ -37,7 +38,9 @@ export class Prober {
     this.#view = view;
     this.#walker = walker;
     this.#differences = differences;
-    this.#tracksDirty = shapeOf(subject.configuration).tracksDirty;
+    const { tracksDirty, tracksAccessed } = shapeOf(subject.configuration);
+    this.#tracksDirty = tracksDirty;
+    this.#tracksAccessed = tracksAccessed;
   }
 
   /** Compares all three at one address. */
@@ -84,22 +87,27 @@ export class Prober {
     ) {
       this.#differ(invariant, low, high, result, this.#mapping(low, high));
     }
-    if (this.#tracksDirty) this.#checkDirty(low, high);
+    if (this.#tracksDirty || this.#tracksAccessed) this.#checkMarks(low, high);
   }
 
-  /** A dirty item makes its entry dirty; an entry of one item is dirty only by that item. */
-  #checkDirty(low: number, high: number): void {
-    const { dirty, level, sizeLg2 } = this.#walker;
+  /** A marked item marks its entry; an entry of one item is marked only by that item. */
+  #checkMarks(low: number, high: number): void {
+    const { dirty, accessed, level, sizeLg2 } = this.#walker;
     const entry = joined(low & ~maskLow(sizeLg2), high & ~maskHigh(sizeLg2));
-    const wanted = this.#reference.isDirty(entry);
-    if (dirty === wanted || (wanted && sizeLg2 > itemSizeLg2(this.#subject.configuration, level))) return;
-    const [given, other] = dirty ? ["dirty", "clean"] : ["clean", "dirty"];
+    const isPart = sizeLg2 > itemSizeLg2(this.#subject.configuration, level);
+    const differs = (isMarked: boolean, wanted: boolean) => isMarked !== wanted && !(wanted && isPart);
+    if (this.#tracksDirty && differs(dirty, this.#reference.isDirty(entry))) {
+      this.#differMark(low, high, dirty ? "dirty" : "clean", dirty ? "clean" : "dirty");
+    }
+    if (this.#tracksAccessed && differs(accessed, this.#reference.isAccessed(entry))) {
+      this.#differMark(low, high, accessed ? "accessed" : "not accessed", accessed ? "not" : "accessed");
+    }
+  }
+
+  #differMark(low: number, high: number, given: string, wanted: string): void {
     const iova = joined(low, high);
-    this.#differences.add(
-      "I15",
-      iova,
-      `${describeAddress(iova)} is ${given} in memory; the reference says ${other}`,
-    );
+    const sentence = `${describeAddress(iova)} is ${given} in memory; the reference says ${wanted}`;
+    this.#differences.add("I15", iova, sentence);
   }
 
   #mapping(low: number, high: number): string {

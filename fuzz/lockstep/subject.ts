@@ -11,7 +11,15 @@ import {
 } from "../../impl/common.js";
 import type { Configuration } from "../../models/configuration.js";
 import { shapeOf } from "../../models/index.js";
-import type { Code, EntryFacts, Operation, Outcome, PhysicalRun, Range } from "../../models/operations.js";
+import type {
+  AskedOperation,
+  Code,
+  EntryFacts,
+  Operation,
+  Outcome,
+  PhysicalRun,
+  Range,
+} from "../../models/operations.js";
 import type { PhysicalMemory } from "../../models/walkers/index.js";
 import { adoptTable, createTable, type Implementation, implementation } from "./create-table.js";
 import { frameSizesLg2, smallestFrameLg2 } from "./frames.js";
@@ -73,8 +81,7 @@ export interface Subject {
   isLive(address: bigint): boolean;
   hardwareRoot(): HardwareRoot;
   lookup(iova: bigint): bigint | undefined;
-  /** Does an operation; `deviceWrite`, which hardware does, is not one of them. */
-  apply(operation: Exclude<Operation, { op: "deviceWrite" }>): Outcome;
+  apply(operation: AskedOperation): Outcome;
   /** Frees everything. */
   destroy(): void;
 }
@@ -199,7 +206,7 @@ export class PageTableSubject implements Subject {
     return this.table.lookup(iova);
   }
 
-  apply(operation: Exclude<Operation, { op: "deviceWrite" }>): Outcome {
+  apply(operation: AskedOperation): Outcome {
     const { table } = this;
     switch (operation.op) {
       case "map": {
@@ -231,21 +238,23 @@ export class PageTableSubject implements Subject {
         return { op: "sync", invalidated: this.#invalidated() };
       case "lookup":
         return { op: "lookup", pa: table.lookup(operation.iova) };
+      case "readAndClearAccessed":
       case "readAndClearDirty":
-        return this.#readAndClearDirty(operation.iova, operation.length, operation.clear);
+        return this.#readAndClear(operation);
       case "setDirty":
         return { op: "setDirty", code: refusalOf(() => table.setDirty(operation.iova)) };
       case "cut": {
-        const code = codeOf(table.tryCut(operation.iova));
+        const code = codeOf(table.tryCut(operation.iova, this.#gatherOf(operation)));
         return { op: "cut", code, missed: this.#missed(), invalidated: this.#invalidated() };
       }
       case "resize": {
         const { iova, length, largestLg2 } = operation;
-        const code = codeOf(table.tryResize(iova, length, { largestLg2 }));
+        const gather = this.#gatherOf(operation);
+        const code = codeOf(table.tryResize(iova, length, { largestLg2, gather }));
         return { op: "resize", code, missed: this.#missed(), invalidated: this.#invalidated() };
       }
       case "trim": {
-        const code = codeOf(table.tryTrim(operation.iova, operation.length));
+        const code = codeOf(table.tryTrim(operation.iova, operation.length, this.#gatherOf(operation)));
         return { op: "trim", code, freedTables: table.trimmedTables, invalidated: this.#invalidated() };
       }
       case "entries":
@@ -291,13 +300,22 @@ export class PageTableSubject implements Subject {
     return { op: "handover", invalidated: this.#invalidated() };
   }
 
-  #readAndClearDirty(iova: bigint, length: bigint, clear: boolean): Outcome {
-    const dirty: { iova: bigint; length: bigint }[] = [];
-    const code = refusalOf(() => {
-      const report = (first: bigint, lengthBytes: bigint) => dirty.push({ iova: first, length: lengthBytes });
-      this.table.readAndClearDirty(iova, length, report, { clear });
-    });
-    return { op: "readAndClearDirty", code, dirty, invalidated: this.#invalidated() };
+  #readAndClear({
+    op,
+    iova,
+    length,
+    clear,
+  }: Extract<Operation, { op: "readAndClearAccessed" | "readAndClearDirty" }>): Outcome {
+    const told: { iova: bigint; length: bigint }[] = [];
+    const report = (first: bigint, lengthBytes: bigint) => told.push({ iova: first, length: lengthBytes });
+    const code = refusalOf(() => this.table[op](iova, length, report, { clear }));
+    const invalidated = this.#invalidated();
+    if (op === "readAndClearAccessed") return { op, code, accessed: told, invalidated };
+    return { op, code, dirty: told, invalidated };
+  }
+
+  #gatherOf({ gathered }: Extract<Operation, { op: "cut" | "resize" | "trim" }>): Gather | undefined {
+    return gathered === true ? this.#gather : undefined;
   }
 
   /** Where nobody offers dirty tracking, a dirty bit that is always set says nothing. */

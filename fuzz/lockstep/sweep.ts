@@ -1,4 +1,5 @@
 /** Everything that hardware can reach, compared with everything that the reference has. */
+import { shapeOf } from "../../models/index.js";
 import { type Walker, WalkResult, walkResultName } from "../../models/walkers/index.js";
 import { itemSizeLg2, levelOfSize, type Reference, tableKey } from "../../reference/index.js";
 import {
@@ -32,6 +33,9 @@ export function sweep(
   const tables = new Set<bigint>();
   const frames = new Set<bigint>();
   const dirtyEntries = new Set<bigint>();
+  const { tracksAccessed, mapsAccessed } = shapeOf(configuration);
+  /** By entry: how many more items must be other than fresh ones, so that the entry is. */
+  const otherwiseAccessed = new Map<bigint, number>();
   let leafItems = 0;
   walker.sweep({
     table(level, addressLow, addressHigh, vaLow, vaHigh) {
@@ -79,6 +83,12 @@ export function sweep(
         differences.add(isFirst ? "I14" : "I8", va, sentence);
       }
       if (bits.isDirty(rawLow, rawHigh)) dirtyEntries.add(joined(entryLow, entryHigh));
+      if (tracksAccessed && ((rawLow & bits.accessedLow) !== 0) !== mapsAccessed) {
+        const entry = joined(entryLow, entryHigh);
+        // Of items that begin accessed all must have been cleared.
+        const needed = mapsAccessed ? 2 ** (sizeLg2 - itemLg2) : 1;
+        otherwiseAccessed.set(entry, (otherwiseAccessed.get(entry) ?? needed) - 1);
+      }
     },
     illegal(fault, level, _itemLow, _itemHigh, rawLow, rawHigh, vaLow, vaHigh) {
       const va = joined(vaLow, vaHigh);
@@ -88,6 +98,8 @@ export function sweep(
   });
   if (scope?.tables !== false) compareTables(tables, reference, differences);
   compareDirtyEntries(dirtyEntries, reference, differences);
+  const accessed = [...otherwiseAccessed].filter(([, missing]) => missing <= 0).map(([entry]) => entry);
+  if (tracksAccessed) compareAccessed(accessed, reference, differences);
   const wantedItems = leafItemsOf(reference);
   if (BigInt(leafItems) !== wantedItems) {
     differences.add(
@@ -131,6 +143,20 @@ function compareDirtyEntries(
   const [given, wanted] = [BigInt(dirty.size), reference.dirtyCount];
   if (given === wanted) return;
   differences.add("I15", undefined, `${given} entries are dirty in memory; the reference has ${wanted}`);
+}
+
+/** The entries of which memory says otherwise than of fresh ones whether they were accessed. */
+function compareAccessed(
+  given: readonly bigint[],
+  { otherwiseAccessed }: Reference,
+  differences: Differences,
+): void {
+  const wrong = given.find((entry) => !otherwiseAccessed.has(entry));
+  if (wrong === undefined && given.length === otherwiseAccessed.size) return;
+  const entry = wrong ?? [...otherwiseAccessed].find((one) => !given.includes(one));
+  if (entry === undefined) return;
+  const sentence = `whether the entry at ${describeAddress(entry)} was accessed is not as the reference has it`;
+  differences.add("I15", entry, sentence);
 }
 
 function leafItemsOf(reference: Reference): bigint {

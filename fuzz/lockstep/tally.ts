@@ -20,16 +20,19 @@ const [I4, I10, I11, I13, I15, I16, I18, I20] = (
   ["I4", "I10", "I11", "I13", "I15", "I16", "I18", "I20"] as const
 ).map((invariant) => maskOf(invariant));
 const OF_DIRTY: readonly Operation["op"][] = ["readAndClearDirty", "setDirty", "deviceWrite", "entries"];
+const OF_ACCESSES: readonly Operation["op"][] = ["readAndClearAccessed", "deviceRead", "deviceWrite"];
 
 export class Tally {
   readonly judged = new Map<Operation["op"], Uint32Array>();
-  readonly #tracksDirty: boolean;
+  /** What I15 judges. */
+  readonly #marking: readonly Operation["op"][];
   /** What is judged after a store, and after an allocation. */
   readonly #stored: number;
   readonly #allocated: number;
 
   constructor(configuration: Configuration, oracles: readonly OracleName[] = oracleNames) {
-    this.#tracksDirty = shapeOf(configuration).tracksDirty;
+    const { tracksDirty, tracksAccessed } = shapeOf(configuration);
+    this.#marking = [...(tracksDirty ? OF_DIRTY : []), ...(tracksAccessed ? OF_ACCESSES : [])];
     const watched = (["I9", "I12", "I19"] as const).filter((invariant) => judgesBy(oracles, invariant));
     this.#stored = STORED | maskOf(...watched) | (configuration.incoherent ? I13 : 0);
     this.#allocated = judgesBy(oracles, "I10") ? I10 : 0;
@@ -42,7 +45,7 @@ export class Tally {
     if (storeCount > 0) judged |= this.#stored | (op === "map" ? I20 : 0);
     if (allocations.length > 0) judged |= this.#allocated;
     if (publications.length > 0) judged |= I16;
-    if (this.#tracksDirty && OF_DIRTY.includes(op)) judged |= I15;
+    if (this.#marking.includes(op)) judged |= I15;
     if (difference !== undefined) judged |= maskOf(difference.invariant);
     const counts = this.#countsOf(op);
     for (let index = 0; index < counts.length; index++) counts[index] += (judged >>> index) & 1;

@@ -3,7 +3,7 @@
 import type { adoptMemory, PhysicalRuns, TableMemory, TableMemoryOptions } from "../../impl/common.js";
 import type { formatEntry } from "../../impl/format-entry.js";
 import type { Configuration } from "../../models/configuration.js";
-import type { Operation, Outcome } from "../../models/operations.js";
+import type { AskedOperation, Outcome } from "../../models/operations.js";
 import type { Implementation } from "../lockstep/create-table.js";
 import { PageTableSubject, type SubjectFactory } from "../lockstep/index.js";
 import { EndlessOperation } from "../lockstep/journal.js";
@@ -62,7 +62,7 @@ class MutantSubject extends PageTableSubject {
     this.#turns = stamp.turns;
   }
 
-  override apply(operation: Exclude<Operation, { op: "deviceWrite" }>): Outcome {
+  override apply(operation: AskedOperation): Outcome {
     this.#turns.left = TURNS_AT_MOST;
     return super.apply(operation);
   }

@@ -1,6 +1,7 @@
 /** Going through what is mapped, entry by entry. */
 import { EntryKind } from "../formats/format.js";
 import {
+  accessedLow,
   contiguousLg2Of,
   executable,
   isDirty,
@@ -108,6 +109,16 @@ export class Cursor {
     const end = this.item + this.itemsWords;
     for (let item = this.item; item < end; item += itemWords) {
       if (isDirty(words[item], words[item + itemWords - 1])) return true;
+    }
+    return false;
+  }
+
+  /** As `dirty`, of what devices used at all. */
+  get accessed(): boolean {
+    const words = this.domain.words;
+    const end = this.item + this.itemsWords;
+    for (let item = this.item; item < end; item += itemWords) {
+      if ((words[item] & accessedLow) !== 0) return true;
     }
     return false;
   }

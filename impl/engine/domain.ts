@@ -2,6 +2,7 @@ import { Status } from "../errors.js";
 import type { Gather } from "../memory/gather.js";
 import { NO_FRAME, type TableMemory } from "../memory/table-memory.js";
 import {
+  accessedFlags,
   breakBeforeMake,
   dirtyFlag,
   farPageLg2,
@@ -11,6 +12,7 @@ import {
   tableAttributesHigh,
   tableAttributesLow,
   tableBitsLg2,
+  tracksAccessed,
   tracksDirty,
   upperHalf,
   wideRoot,
@@ -83,6 +85,7 @@ export class Domain {
   readonly tableLowBits: number;
   readonly tableHighBits: number;
   readonly tracksDirty: boolean;
+  readonly tracksAccessed: boolean;
   readonly cachesNotPresent: boolean;
   /** A live item that changes its size or kind is broken first, and forgotten. */
   readonly breaksFirst: boolean;
@@ -186,6 +189,7 @@ export class Domain {
     this.tableLowBits = tableAttributesLow(settings.flags);
     this.tableHighBits = tableAttributesHigh(settings.flags, settings.encryptionHigh);
     this.tracksDirty = tracksDirty && (settings.flags & dirtyFlag) === dirtyFlag;
+    this.tracksAccessed = tracksAccessed && (accessedFlags === 0 || (settings.flags & accessedFlags) !== 0);
     this.cachesNotPresent = settings.cachesNotPresent;
     this.breaksFirst = breakBeforeMake && !settings.toleratesSizeChange;
     this.partialUnmap = settings.partialUnmap;

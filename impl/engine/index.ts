@@ -3,7 +3,7 @@
 export { domainSettings } from "../options.js";
 export { collectEmpty, destroy } from "./collect.js";
 export { Cursor } from "./cursor.js";
-export { readAndClearDirty, setDirty } from "./dirty.js";
+export { readAndClear, setDirty } from "./dirty.js";
 export { Domain, type DomainSettings } from "./domain.js";
 export { lookup } from "./lookup.js";
 export { map } from "./map.js";

@@ -2,7 +2,15 @@
 import { Status } from "../errors.js";
 import { EntryKind } from "../formats/format.js";
 import type { Gather } from "../memory/gather.js";
-import { contiguous, itemWords, kindOf, leafHigh, leafLow } from "../stamp/format.js";
+import {
+  accessedLow,
+  contiguous,
+  itemWords,
+  kindOf,
+  leafHigh,
+  leafLow,
+  tracksAccessed,
+} from "../stamp/format.js";
 import { threads } from "../stamp/variant.js";
 import { takeSubtree } from "./collect.js";
 import { Cursor } from "./cursor.js";
@@ -122,7 +130,6 @@ class Merging {
   #endHigh = 0;
   #paEndLow = 0;
   #paEndHigh = 0;
-  #accessed = 0;
 
   constructor(
     domain: Domain,
@@ -162,7 +169,6 @@ class Merging {
       this.#end();
       this.#first = entry;
     }
-    this.#accessed |= entry.accessed;
     const sizeLow = shiftLeftLow(1, entry.sizeLg2);
     const sizeHigh = shiftLeftHigh(1, entry.sizeLg2);
     this.#endLow = (entry.low + sizeLow) | 0;
@@ -190,9 +196,8 @@ class Merging {
     const first = this.#first;
     if (first === undefined) return;
     const domain = this.#domain;
-    const attributesLow = first.attributesLow | this.#accessed;
+    const { attributesLow, attributesHigh } = first;
     this.#first = undefined;
-    this.#accessed = 0;
     // The root is not replaced, nor does the top grow.
     const reachLg2 = Math.min(levelLg2(domain.topLevel + 1), SIZES_LG2_MAX);
     const reachHigh = domain.sizesHigh & offsetMaskHigh(reachLg2);
@@ -202,7 +207,7 @@ class Merging {
       const leftLow = (this.#endLow - low) | 0;
       const leftHigh = (this.#endHigh - high - (this.#endLow >>> 0 < low >>> 0 ? 1 : 0)) | 0;
       const sizeLg2 = largestSizeLg2(reachLow, reachHigh, low | paLow, high | paHigh, leftLow, leftHigh);
-      this.#merge(low, high, paLow, paHigh, sizeLg2, attributesLow, first.attributesHigh);
+      this.#merge(low, high, paLow, paHigh, sizeLg2, attributesLow, attributesHigh);
       const sizeLow = shiftLeftLow(1, sizeLg2);
       const sizeHigh = shiftLeftHigh(1, sizeLg2);
       low = (low + sizeLow) | 0;
@@ -232,6 +237,7 @@ class Merging {
     const items = 1 << contiguousLg2;
     const lastLow = low | offsetMaskLow(sizeLg2);
     const lastHigh = high | offsetMaskHigh(sizeLg2);
+    const attributes = attributesLow | this.#accessedWithin(low, high, lastLow, lastHigh);
     const words = domain.words.slice(item, item + (items << itemWordsLg2));
     const levels = levelsOf(domain, words, level);
     if (domain.breaksFirst) {
@@ -250,7 +256,7 @@ class Merging {
       const offsetHigh = contiguous === "stepped" ? shiftLeftHigh(index, levelLg2(level)) : 0;
       const outLow = paLow | offsetLow;
       const outHigh = paHigh | offsetHigh;
-      const itemLow = leafLow(outLow, outHigh, level, contiguousLg2, attributesLow);
+      const itemLow = leafLow(outLow, outHigh, level, contiguousLg2, attributes);
       const itemHigh = leafHigh(outLow, outHigh, level, contiguousLg2, attributesHigh);
       const at = item + (index << itemWordsLg2);
       if (domain.breaksFirst) storeItem(domain, domain.words, at, itemLow, itemHigh);
@@ -265,6 +271,15 @@ class Merging {
     }
     this.#gather.add(low, high, lastLow, lastHigh, levels, levels & ~(1 << level));
     if (domain.freedCount !== 0) domain.giveFrames(this.#gather);
+  }
+
+  /** The accessed state of an entry that takes the place of these: of any of them. */
+  #accessedWithin(low: number, high: number, lastLow: number, lastHigh: number): number {
+    const probe = this.#probe;
+    let accessed = false;
+    let found = tracksAccessed && probe.seek(low, high, lastLow, lastHigh);
+    for (; found && !accessed; found = probe.advance(lastLow, lastHigh)) accessed = probe.accessed;
+    return accessed ? accessedLow : 0;
   }
 }
 

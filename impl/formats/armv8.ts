@@ -36,7 +36,7 @@ const S2_READ = 1 << 6;
 const S2_WRITE = 1 << 7;
 const OUTER_SHAREABLE = 2 << 8;
 const INNER_SHAREABLE = 3 << 8;
-/** AF: without it the first access would fault. */
+/** AF: without it the first access faults, or hardware sets it. */
 const ACCESSED = 1 << 10;
 const NOT_GLOBAL = 1 << 11;
 /** DBM, bit 51: a write to a clean leaf makes it dirty instead of faulting. */
@@ -86,12 +86,15 @@ export const pageReachLg2 = 64;
 export const breakBeforeMake: boolean = true;
 export const tracksDirty: boolean = true;
 export const dirtyFlag = 4;
+/** Hardware that sets AF itself (TCR.HA, VTCR.HA), which tracking of dirty state needs as well. */
+export const tracksAccessed: boolean = true;
+export const accessedFlags = 12;
 export const growsTop = false;
 export const incoherent: boolean = true;
 export const cleanMarkWord: Format["cleanMarkWord"] = 1;
-export const accessedLow = 0;
+export const accessedLow: number = 1024;
 
-/** The domain's `flags`; bit 2 is `dirtyFlag`. */
+/** The domain's `flags`; bit 2 is `dirtyFlag`, bit 3 what else `accessedFlags` has. */
 const STAGE1_NON_SECURE = 1;
 const STAGE1_OUTER_WRITE_BACK = 2;
 const STAGE2_FORCED_WRITE_BACK = 1;
@@ -104,7 +107,7 @@ export const features: FormatFeatures = {
   vaWidthDefaultLg2,
   signExtended: false,
   encryption: false,
-  flags: tracksDirty ? [...FLAGS, "dirtyTracking"] : FLAGS,
+  flags: tracksDirty ? [...FLAGS, "dirtyTracking", "accessedTracking"] : FLAGS,
 };
 
 /** Level 0 has pages only, and a block where none can be counts as in use: nobody makes one. */
@@ -366,12 +369,13 @@ export function registersOf(tables: NamedTables): Registers {
   const tg = granuleField(tables.upperHalf);
   const fetch = { sh: snoops ? 3 : 2, irgn: snoops ? 1 : 0, orgn: snoops || fetchesOuter(flags) ? 1 : 0 };
   const ps = OUTPUT_WIDTHS.indexOf(oaWidthLg2);
-  const dirty = tracksDirty && (flags & dirtyFlag) !== 0 ? { ha: 1, hd: 1 } : {};
+  const dirty = tracksDirty && (flags & dirtyFlag) !== 0 ? { hd: 1 } : {};
+  const managed = tracksAccessed && (flags & accessedFlags) !== 0 ? { ha: 1, ...dirty } : {};
   const ds = lpa2 ? { ds: 1 } : {};
   const base = baseOf(tables.root);
-  if (stage === 1) return { tsz, tg, ...fetch, ips: ps, ...ds, ...dirty, mair: MAIR, ttbr: base };
+  if (stage === 1) return { tsz, tg, ...fetch, ips: ps, ...ds, ...managed, mair: MAIR, ttbr: base };
   const start = lpa2 ? { sl2: startLevel2(topLevel) } : {};
-  return { tsz, sl: startLevel0(topLevel), ...start, tg, ...fetch, ps, ...ds, ...dirty, vttbr: base };
+  return { tsz, sl: startLevel0(topLevel), ...start, tg, ...fetch, ps, ...ds, ...managed, vttbr: base };
 }
 
 function fetchesOuter(flags: number): boolean {

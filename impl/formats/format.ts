@@ -62,6 +62,10 @@ export interface Format {
   readonly tracksDirty: boolean;
   /** The bit of a domain's `flags` without which nothing is tracked; 0: it always is. */
   readonly dirtyFlag: number;
+  /** Hardware sets `accessedLow` in the leaves that it uses. */
+  readonly tracksAccessed: boolean;
+  /** The bits of a domain's `flags` of which one at least says that this hardware does; 0: all hardware does. */
+  readonly accessedFlags: number;
   /** `topLevel` may be less than the input width needs, and grows while in use. */
   readonly growsTop: boolean;
   /** The option of a walker that does not snoop is offered. */

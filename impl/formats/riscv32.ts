@@ -51,6 +51,9 @@ export const breakBeforeMake: boolean = false;
 /** The base architecture does not offer tracking by the dirty bit. */
 export const tracksDirty = false;
 export const dirtyFlag = 0;
+/** Hardware that sets A itself (Svadu; SADE, GADE) is asked for; other hardware faults without it. */
+export const tracksAccessed = true;
+export const accessedFlags = 1;
 export const growsTop = false;
 export const incoherent: boolean = false;
 export const cleanMarkWord: Format["cleanMarkWord"] = 0;
@@ -61,7 +64,7 @@ export const features: FormatFeatures = {
   vaWidthDefaultLg2,
   signExtended: false,
   encryption: false,
-  flags: [],
+  flags: ["accessedTracking"],
 };
 
 /** V with R, W and X clear points to a table. */

@@ -64,6 +64,9 @@ export const breakBeforeMake: boolean = false;
 /** The base architecture does not offer tracking by the dirty bit. */
 export const tracksDirty = false;
 export const dirtyFlag = 0;
+/** Hardware that sets A itself (Svadu; fctl and iohgatp: SADE, GADE) is asked for; other hardware faults without it. */
+export const tracksAccessed = true;
+export const accessedFlags = 4;
 export const growsTop = false;
 export const incoherent: boolean = false;
 export const cleanMarkWord: Format["cleanMarkWord"] = 0;
@@ -74,7 +77,7 @@ export const features: FormatFeatures = {
   vaWidthDefaultLg2,
   signExtended,
   encryption: false,
-  flags: ["svnapot", "svpbmt"],
+  flags: ["svnapot", "svpbmt", "accessedTracking"],
 };
 
 /** V with R, W and X clear points to a table. */

@@ -47,6 +47,9 @@ export const pageReachLg2 = 64;
 export const breakBeforeMake: boolean = false;
 export const tracksDirty = true;
 export const dirtyFlag = 0;
+/** Hardware that sets D sets A; none faults without it. */
+export const tracksAccessed = true;
+export const accessedFlags = 0;
 export const growsTop = false;
 export const incoherent: boolean = true;
 export const cleanMarkWord: Format["cleanMarkWord"] = 0;

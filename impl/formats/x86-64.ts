@@ -51,6 +51,9 @@ export const breakBeforeMake: boolean = false;
 /** Hardware has the bits, the deployed users of this format do not offer tracking by them. */
 export const tracksDirty = false;
 export const dirtyFlag = 0;
+/** Every walker sets A itself. */
+export const tracksAccessed = true;
+export const accessedFlags = 0;
 export const growsTop = false;
 export const incoherent: boolean = true;
 export const cleanMarkWord: Format["cleanMarkWord"] = 0;

@@ -56,6 +56,8 @@ export const armv8Stage1Configurations: readonly Configuration[] = [
   stage1("4k-all", 12, 48, 48, { tableBase: bases.straddling }),
   stage1("4k-all-size-tolerant-hd", 12, 39, 48, { toleratesSizeChange: true, dirtyTracking: true }),
   stage1("4k-cutting-noncoh", 12, 48, 48, { incoherent: true, partialUnmap: "cut", freeing: "empty" }),
+  // Hardware manages the access flag, and not the dirty state.
+  stage1("4k-all-accessed", 12, 48, 48, { accessedTracking: true, tableBase: bases.straddling }),
   stage1("4k-hd-nogaps", 12, 39, 48, { dirtyTracking: true, gather: "no-gaps" }),
   stage1("4k-ttbr1-hd-queued", 12, 42, 44, { upperHalf: true, dirtyTracking: true, gather: "queued" }),
   // Contiguous pages and blocks alone: the smallest page is sixteen items.

@@ -60,6 +60,7 @@ export const armv8Stage2Configurations: readonly Configuration[] = [
   stage2("4k-ias43-eager", 12, 2, 43, 48, { ...eager, tableBase: bases.straddling }),
   stage2("4k-ias34-eager-nogaps", 12, 1, 34, 40, { ...eager, gather: "no-gaps" }),
   stage2("4k-hd", 12, 3, 48, 48, { dirtyTracking: true }),
+  stage2("4k-accessed", 12, 3, 48, 48, { accessedTracking: true, gather: "no-gaps" }),
   stage2("4k-ias40-hd-fwb-queued", 12, 2, 40, 40, {
     dirtyTracking: true,
     forcedWriteBack: true,

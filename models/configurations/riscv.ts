@@ -40,9 +40,12 @@ export const riscv64Configurations: readonly Configuration[] = [
   riscv64("sv39-svpbmt-nonapot", 39, { svpbmt: true, svnapot: false, tableBase: bases.lowest }),
   // Svnapot is there, but the domain may not use its size.
   riscv64("sv57-no64k", 57, { pageSizes: allSizes & ~kib64 }),
+  // Hardware sets the accessed bit.
+  riscv64("sv39-accessed", 39, { accessedTracking: true, gather: "no-gaps", tableBase: bases.straddling }),
 
   riscv64("tiny-2-levels", 39, { ...tinySpace(1), svnapot: false }),
   riscv64("tiny-2-levels-napot", 39, tinySpace(1)),
+  riscv64("tiny-2-levels-napot-accessed", 39, { ...tinySpace(1), accessedTracking: true }),
   riscv64("tiny-3-levels-napot", 39, { ...tinySpace(2), signExtended: false, tableBase: bases.straddling }),
 ];
 
@@ -52,6 +55,7 @@ export const riscv32Configurations: readonly Configuration[] = [
   riscv32("sv32-queued", { gather: "queued", tableBase: bases.lowest }),
   // Output addresses no wider than a word, and tables only there.
   riscv32("sv32-oa32-nogaps", { oaWidthLg2: 32, gather: "no-gaps", tableBase: bases.lowest }),
+  riscv32("sv32-accessed", { accessedTracking: true, tableBase: bases.below34 }),
 
   riscv32("tiny-2-levels", { ...tinySpace(1), tableBase: bases.below34 }),
   riscv32("tiny-3-levels", { ...tinySpace(2), tableBase: bases.straddling }),
@@ -69,6 +73,7 @@ export const guest64Configurations: readonly Configuration[] = [
     oaWidthLg2: 44,
     tableBase: bases.below44,
   }),
+  guest64("sv48x4-accessed", 50, { accessedTracking: true, tableBase: bases.straddling16K }),
 
   // The root has sixteen items, the tables below it four.
   guest64("tiny-2-levels-wide", 41, { ...tinySpace(1, 12, 2), svnapot: false }),
@@ -81,6 +86,7 @@ export const guest32Configurations: readonly Configuration[] = [
   guest32("sv32x4-4konly", { pageSizes: kib4, tableBase: bases.straddling16K }),
   guest32("sv32x4-queued", { gather: "queued", tableBase: bases.lowest }),
   guest32("sv32x4-oa32-nogaps", { oaWidthLg2: 32, gather: "no-gaps", tableBase: bases.below32 }),
+  guest32("sv32x4-accessed", { accessedTracking: true, gather: "no-gaps" }),
 
   guest32("tiny-2-levels-wide", tinySpace(1, 12, 2)),
   guest32("tiny-3-levels-wide", { ...tinySpace(2, 12, 2), tableBase: bases.straddling16K }),

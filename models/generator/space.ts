@@ -48,12 +48,11 @@ export interface Space {
   readonly encryptionBit: number;
   /** No request without write permission is accepted. */
   readonly forceWriteable: boolean;
-  readonly tracksDirty: boolean;
 }
 
 export function spaceOf({ configuration, pageSizes }: GeneratorState): Space {
   const { vaWidthLg2, topLevel, growingTop, oaWidthLg2 } = configuration;
-  const { granuleLg2, tableBitsLg2, wideRoot, tracksDirty } = shapeOf(configuration);
+  const { granuleLg2, tableBitsLg2, wideRoot } = shapeOf(configuration);
   const neededLevel = Math.ceil((vaWidthLg2 - granuleLg2) / tableBitsLg2) - 1;
   const highestTopLevel = growingTop ? Math.max(topLevel, neededLevel) : topLevel;
   const topItemLg2 = granuleLg2 + tableBitsLg2 * highestTopLevel;
@@ -78,7 +77,6 @@ export function spaceOf({ configuration, pageSizes }: GeneratorState): Space {
     farSizeLg2: farSizeOf(configuration),
     encryptionBit: configuration.encryptionBit ?? 64,
     forceWriteable: configuration.forceWriteable,
-    tracksDirty,
   };
 }
 

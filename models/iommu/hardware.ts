@@ -63,6 +63,8 @@ export interface IommuHardware {
   dma(device: number, iova: bigint, lengthBytes: number, isWrite: boolean, options?: DmaOptions): DmaOutcome;
   /** What memory says now of one byte, without any cache, without logging and without setting any bit. */
   translateUncached(device: number, iova: bigint, isWrite?: boolean, options?: DmaOptions): DmaOutcome;
+  /** The unit drops what it keeps of a device's entries, as it may at any time. Translations stay. */
+  evict(device: number): void;
   /** Everything reported since creation, in order. */
   faults(): readonly Fault[];
   cachedDisagreements(): readonly Disagreement[];

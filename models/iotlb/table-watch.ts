@@ -50,7 +50,7 @@ export class TableWatch {
   readonly #markLow: number;
   readonly #markHigh: number;
   readonly #place: Place = { level: 0, vaLow: 0, vaHigh: 0 };
-  readonly #old = { oaLow: 0, oaHigh: 0, sizeLg2: 0, rights: 0, dirty: false, target: -1 };
+  readonly #old = { oaLow: 0, oaHigh: 0, sizeLg2: 0, rights: 0, dirty: false, accessed: false, target: -1 };
   readonly #storedItems: number[] = [];
   #violation: Violation | undefined = undefined;
   readonly #also = new Set<Violation["invariant"]>();
@@ -205,9 +205,10 @@ export class TableWatch {
     old.sizeLg2 = walker.sizeLg2;
     old.rights = rightsOf(this.#tables);
     old.dirty = walker.dirty;
+    old.accessed = walker.accessed;
   }
 
-  /** A leaf that a device may have cached is no more, or not what it was; more rights and a set dirty bit don't count. */
+  /** A leaf that a device may have cached is no more, or not what it was; more rights and marks that hardware sets don't count. */
   #leafGone(place: Place, kind: ItemKindCode): void {
     const { walker } = this.#tables;
     const old = this.#old;
@@ -217,7 +218,8 @@ export class TableWatch {
       walker.oaHigh === old.oaHigh &&
       walker.sizeLg2 === old.sizeLg2 &&
       (old.rights & ~rightsOf(this.#tables)) === 0 &&
-      (!old.dirty || walker.dirty);
+      (!old.dirty || walker.dirty) &&
+      (!old.accessed || walker.accessed);
     if (!isSame) this.cache.leafChanged(place.vaLow, place.vaHigh, place.level, old.sizeLg2);
   }
 

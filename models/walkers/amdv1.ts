@@ -50,6 +50,7 @@ export class Amdv1Walker extends TableWalker {
       encryptionBit: configuration.encryptionBit,
       accessedDirtyBits: A | D,
       dirtyBit: D,
+      accessedBit: A,
     });
     this.highestTop = halfGranule ? 4 : 5;
     this.addressShift = halfGranule ? 1 : 0;

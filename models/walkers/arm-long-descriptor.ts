@@ -65,10 +65,13 @@ export interface Stage {
  * calls IGNORED may have any value; RES0 bits and reserved values of fields are held against whoever wrote them,
  * also where hardware would not look. Of several violations in one item the first of these is reported: the type
  * at this level, reserved bits, the address size, the alignment, the access flag. As in the architecture, the
- * address size binds the root and the table pointers as well. Hardware does not set the access flag.
+ * address size binds the root and the table pointers as well. Hardware sets the access flag where the
+ * configuration lets it; else its absence is a fault.
  */
 export abstract class ArmLongDescriptorWalker extends TableWalker {
   protected readonly dirtyTracking: boolean;
+  /** TCR.HA, VTCR.HA: the access flag is set where it is clear. */
+  private readonly setsAccessFlag: boolean;
   protected readonly tiny: boolean;
   /** TCR.DS: addresses of 52 bits with granules of 4 and 16 KiB. */
   protected readonly lpa2: boolean;
@@ -96,12 +99,14 @@ export abstract class ArmLongDescriptorWalker extends TableWalker {
       rootAlignmentLg2: 6,
       accessedDirtyBits: 0,
       dirtyBit: 0,
+      accessedBit: configuration.dirtyTracking === true || configuration.accessedTracking === true ? AF : 0,
     });
     const granule = GRANULES.get(granuleLg2);
     if (granule === undefined) throw new RangeError(`a granule of 2^${granuleLg2} bytes`);
     const { oaWidthLg2, tiny } = configuration;
     this.stage = stage;
     this.dirtyTracking = configuration.dirtyTracking === true;
+    this.setsAccessFlag = this.dirtyTracking || configuration.accessedTracking === true;
     this.tiny = tiny !== undefined;
     this.is64K = granuleLg2 === 16;
     this.lpa2 = configuration.lpa2 === true && !this.is64K;
@@ -172,7 +177,7 @@ export abstract class ArmLongDescriptorWalker extends TableWalker {
     }
     if (!fits(this.addressLow, this.addressHigh, this.oaWidthLg2)) return WalkResult.AddressSize;
     if (!isAligned(this.addressLow, this.addressHigh, itemSizeLg2)) return WalkResult.MisalignedLeaf;
-    if (this.stage.hasPageBit && (rawLow & AF) === 0) return WalkResult.AccessedClear;
+    if (this.stage.hasPageBit && (rawLow & AF) === 0 && !this.setsAccessFlag) return WalkResult.AccessedClear;
     this.entrySizeLg2 = sizeLg2;
     this.ownSizeLg2 = itemSizeLg2;
     this.itemRights = this.leafRights(rawLow, rawHigh);

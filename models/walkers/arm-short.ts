@@ -91,6 +91,7 @@ export class ArmShortWalker extends TableWalker {
       tableAlignmentLg2: 10,
       accessedDirtyBits: 0,
       dirtyBit: 0,
+      accessedBit: 0,
     });
     this.oaWidthLg2 = configuration.oaWidthLg2;
     this.sectionNumberBits = configuration.vaWidthLg2 - SECTION.sizeLg2;

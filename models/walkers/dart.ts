@@ -82,6 +82,7 @@ export class DartWalker extends TableWalker {
       tableAlignmentLg2: granuleLg2,
       accessedDirtyBits: 0,
       dirtyBit: 0,
+      accessedBit: 0,
     });
     this.form = form;
     this.oaWidthLg2 = configuration.oaWidthLg2;

@@ -31,7 +31,7 @@ const GUEST_ROOT_BITS = 2;
 const NAPOT_LG2 = 4;
 
 export interface RiscvOptions {
-  /** The IOMMU sets A and D itself (SADE; G-stage: GADE) instead of faulting. Default: false. */
+  /** The IOMMU sets A and D itself (SADE; G-stage: GADE) instead of faulting. Default: as the configuration says. */
   readonly hardwareUpdating?: boolean | undefined;
 }
 
@@ -57,7 +57,7 @@ export class RiscvWalker extends TableWalker {
     const { format } = configuration;
     const is32 = format === "riscv32" || format === "riscv32-guest";
     const isGuest = format === "riscv64-guest" || format === "riscv32-guest";
-    const hardwareUpdating = options.hardwareUpdating ?? false;
+    const hardwareUpdating = options.hardwareUpdating ?? configuration.accessedTracking === true;
     super(memory, {
       granuleLg2: 12,
       tableBitsLg2: configuration.tiny?.tableBitsLg2 ?? (is32 ? 10 : 9),
@@ -67,6 +67,7 @@ export class RiscvWalker extends TableWalker {
       rootWidthLg2: is32 ? 34 : 56,
       accessedDirtyBits: hardwareUpdating ? A | D : 0,
       dirtyBit: D,
+      accessedBit: hardwareUpdating ? A : 0,
     });
     this.is32 = is32;
     this.isGuest = isGuest;

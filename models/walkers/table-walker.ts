@@ -74,6 +74,8 @@ export interface Geometry {
   /** Bits of a leaf's low word that a write sets, and the dirty bit among them; see also `wordAfterWrite`. */
   readonly accessedDirtyBits: number;
   readonly dirtyBit: number;
+  /** The bit that every use sets; 0 where hardware sets none. */
+  readonly accessedBit: number;
 }
 
 export abstract class TableWalker implements Walker {
@@ -84,6 +86,7 @@ export abstract class TableWalker implements Walker {
   write = false;
   execute = false;
   dirty = false;
+  accessed = false;
   level = 0;
   itemLow = 0;
   itemHigh = 0;
@@ -123,6 +126,7 @@ export abstract class TableWalker implements Walker {
   private readonly tableAlignmentLg2: number;
   private readonly accessedDirtyBits: number;
   private readonly dirtyBit: number;
+  private readonly accessedBit: number;
 
   private rootLow = 0;
   private rootHigh = 0;
@@ -146,6 +150,7 @@ export abstract class TableWalker implements Walker {
     this.encryptionHigh = geometry.encryptionBit === undefined ? 0 : 1 << (geometry.encryptionBit - 32);
     this.accessedDirtyBits = geometry.accessedDirtyBits;
     this.dirtyBit = geometry.dirtyBit;
+    this.accessedBit = geometry.accessedBit;
   }
 
   /** The level of the root table that a mode names, or `NO_TABLE`. */
@@ -256,13 +261,22 @@ export abstract class TableWalker implements Walker {
 
   deviceWrite(vaLow: number, vaHigh: number): boolean {
     if (this.walk(vaLow, vaHigh) !== WalkResult.Translated || !this.write) return false;
-    const updated = this.wordAfterWrite(this.rawLow, this.rawHigh);
-    if (updated !== this.rawLow) {
-      this.memory.writeWord(this.itemLow, this.itemHigh, updated);
-      this.rawLow = updated;
-      this.dirty = this.isDirty(updated, this.rawHigh);
-    }
+    this.update(this.wordAfterWrite(this.rawLow, this.rawHigh) | this.accessedBit);
     return true;
+  }
+
+  deviceRead(vaLow: number, vaHigh: number): boolean {
+    if (this.walk(vaLow, vaHigh) !== WalkResult.Translated || !this.read) return false;
+    this.update(this.rawLow | this.accessedBit);
+    return true;
+  }
+
+  private update(updated: number): void {
+    if (updated === this.rawLow) return;
+    this.memory.writeWord(this.itemLow, this.itemHigh, updated);
+    this.rawLow = updated;
+    this.dirty = this.isDirty(updated, this.rawHigh);
+    this.accessed = (updated & this.accessedBit) !== 0;
   }
 
   /**
@@ -326,6 +340,7 @@ export abstract class TableWalker implements Walker {
     this.oaHigh = (this.addressHigh & ~offsetHigh) | (vaHigh & offsetHigh);
     this.sizeLg2 = this.entrySizeLg2;
     this.dirty = this.isDirty(this.rawLow, this.rawHigh);
+    this.accessed = (this.rawLow & this.accessedBit) !== 0;
     this.read = (rights & Rights.read) !== 0;
     this.write = (rights & Rights.write) !== 0;
     this.execute = (rights & Rights.execute) !== 0;

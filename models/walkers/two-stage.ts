@@ -207,7 +207,7 @@ function readsTablesAsWrites(stage2: FormatName): boolean {
 
 /**
  * x86 sets A in every item that it uses, but for the PDPTEs of 32-bit PAE. RISC-V sets it in leaves, and where it
- * does not its walker faults before; so do ARM's walkers always.
+ * does not its walker faults before; so it is with ARM's access flag.
  */
 function accessedRuleOf(stage1: FormatName): AccessedRule | undefined {
   switch (stage1) {
@@ -219,6 +219,8 @@ function accessedRuleOf(stage1: FormatName): AccessedRule | undefined {
     case "riscv64":
     case "riscv32":
       return { bit: 1 << 6, without: 0, leafOnly: true };
+    case "armv8-stage1":
+      return { bit: 1 << 10, without: 0, leafOnly: true };
     default:
       return undefined;
   }

@@ -43,6 +43,7 @@ export class VtdSecondStageWalker extends TableWalker {
       rootWidthLg2: ADDRESS_WIDTH_LG2,
       accessedDirtyBits: A | D,
       dirtyBit: D,
+      accessedBit: A,
     });
     this.tinyTopLevel = tinyTopLevelOf(configuration);
     const oaWidthLg2 = configuration.oaWidthLg2;

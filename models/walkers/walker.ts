@@ -69,6 +69,8 @@ export interface Walker {
   execute: boolean;
   /** The leaf item's dirty bit (this item alone). False where the format has none. */
   dirty: boolean;
+  /** Its accessed bit. False where hardware sets none. */
+  accessed: boolean;
   /** The level (0 at the leaves) and physical address of the last item read. */
   level: number;
   itemLow: number;
@@ -79,7 +81,7 @@ export interface Walker {
   /**
    * Says what an item is, outside of any walk: `Pointer`, `Translated` for a legal leaf, or why it is neither.
    * After `Translated` `oaLow`, `oaHigh` are the first address of the entry's page, and `sizeLg2`, `read`, `write`,
-   * `execute`, `dirty` are the item's own; after `Pointer` they are the address of the table, and `level` its level.
+   * `execute`, `dirty`, `accessed` are the item's own; after `Pointer` they are the address of the table, and `level` its level.
    */
   inspect(level: number, rawLow: number, rawHigh: number): WalkResultCode | typeof Pointer;
   /**
@@ -88,6 +90,8 @@ export interface Walker {
    * only answer.
    */
   deviceWrite(vaLow: number, vaHigh: number): boolean;
+  /** A device reads from the address: as `deviceWrite`, which sets the accessed bit too. */
+  deviceRead(vaLow: number, vaHigh: number): boolean;
   /** Visits every table that can be reached from the root, parents first, and every present leaf item. */
   sweep(visitor: SweepVisitor): void;
 }

@@ -44,6 +44,7 @@ export class X8664Walker extends TableWalker {
       encryptionBit: configuration.encryptionBit,
       accessedDirtyBits: A | D,
       dirtyBit: D,
+      accessedBit: A,
     });
     const threeLevels = configuration.format === "x86-pae";
     this.lowestTop = threeLevels ? 2 : 3;

@@ -49,6 +49,7 @@ export class X86Pae32Walker extends TableWalker {
       rootAlignmentLg2: ROOT_ALIGN_LG2,
       accessedDirtyBits: A | D,
       dirtyBit: D,
+      accessedBit: A,
     });
     this.tinyTopLevel = tinyTopLevelOf(configuration);
     const { oaWidthLg2 } = configuration;

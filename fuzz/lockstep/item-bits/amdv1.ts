@@ -12,6 +12,7 @@ const IR = 1 << 29;
 const IW = 1 << 30;
 
 export class Amdv1Bits extends ItemBits {
+  override readonly accessedLow = A;
   readonly #shift: 0 | 1;
   readonly #encryptionHigh: number;
   readonly #coherenceHigh: number;

@@ -37,16 +37,18 @@ export class ArmLongBits extends ItemBits {
   override readonly linearLg2: number;
   override readonly markWord = 1;
   override readonly markBit: number;
+  override readonly accessedLow: number;
   readonly #stage: Stage;
   readonly #packing: Packing;
 
   constructor(configuration: Configuration) {
     super(configuration);
-    const { format, granuleLg2, lpa2, incoherent } = configuration;
+    const { format, granuleLg2, lpa2, incoherent, dirtyTracking, accessedTracking } = configuration;
     this.#stage = format === "mali" ? "mali" : format.endsWith("stage1") ? "1" : "2";
     this.#packing = lpa2 === true ? "51:50 in 9:8" : granuleLg2 === 16 ? "51:48 in 15:12" : "none";
     this.linearLg2 = lpa2 === true ? 50 : 48;
     this.markBit = incoherent ? CLEANED : 0;
+    this.accessedLow = dirtyTracking === true || accessedTracking === true ? AF : 0;
   }
 
   override setLeaf(
@@ -57,7 +59,7 @@ export class ArmLongBits extends ItemBits {
     outputLow: number,
     outputHigh: number,
   ): void {
-    this.freeLow = 0;
+    this.freeLow = this.accessedLow;
     this.#setAddress(outputLow, outputHigh);
     this.low |= VALID;
     if (sizeLg2 > itemLg2) this.high |= CONTIGUOUS;
@@ -75,7 +77,7 @@ export class ArmLongBits extends ItemBits {
     else this.#addStage2(prot);
     if (this.configuration.dirtyTracking !== true || (prot & Prot.write) === 0) return;
     this.high |= DBM;
-    this.freeLow = this.#stage === "1" ? AP2_READ_ONLY : S2AP_WRITE;
+    this.freeLow |= this.#stage === "1" ? AP2_READ_ONLY : S2AP_WRITE;
   }
 
   override setTable(_level: number, tableLow: number, tableHigh: number): void {

@@ -10,6 +10,8 @@ export abstract class ItemBits {
   high = 0;
   /** Bits of the low word that hardware, or a clear of what it wrote, may have changed since the item was fresh. */
   freeLow = 0;
+  /** The bit of a leaf's low word that hardware sets when it uses it; 0 where the domain does not track that. */
+  readonly accessedLow: number = 0;
   /** Each item of a contiguous entry holds its own output address; else all hold the entry's. */
   readonly stepped: boolean = false;
   /** Adding to an item's address is adding to its words within blocks of `2^linearLg2` bytes of output. */

@@ -21,12 +21,14 @@ const PPN_SHIFT = 2;
 const GRANULE_LG2 = 12;
 
 export class RiscvBits extends ItemBits {
+  override readonly accessedLow: number;
   readonly #svpbmt: boolean;
   readonly #isNarrow: boolean;
 
   constructor(configuration: Configuration) {
     super(configuration);
-    const { format, svpbmt } = configuration;
+    const { format, svpbmt, accessedTracking } = configuration;
+    this.accessedLow = accessedTracking === true ? A : 0;
     this.#svpbmt = svpbmt === true;
     this.#isNarrow = format === "riscv32" || format === "riscv32-guest";
   }
@@ -42,6 +44,7 @@ export class RiscvBits extends ItemBits {
     const write = (prot & Prot.write) !== 0 ? W | D : 0;
     const execute = (prot & Prot.noExec) === 0 ? X : 0;
     this.#setAddress(outputLow, outputHigh);
+    this.freeLow = this.accessedLow;
     this.low |= V | R | U | A | write | execute;
     if (this.#svpbmt) this.high |= memoryTypeOf(prot) << PBMT_SHIFT;
     if (sizeLg2 === itemLg2) return;
@@ -52,6 +55,7 @@ export class RiscvBits extends ItemBits {
 
   override setTable(_level: number, tableLow: number, tableHigh: number): void {
     this.#setAddress(tableLow, tableHigh);
+    this.freeLow = 0;
     this.low |= V;
   }
 

@@ -12,6 +12,7 @@ const MARK = 1 << 10;
 const SNP = 1 << 11;
 
 export class VtdSecondStageBits extends ItemBits {
+  override readonly accessedLow = A;
   override readonly markBit: number;
   readonly #snoop: number;
 

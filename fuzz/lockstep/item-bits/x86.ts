@@ -13,6 +13,7 @@ const PS = 1 << 7;
 const MARK = 1 << 9;
 
 export class X86Bits extends ItemBits {
+  override readonly accessedLow = A;
   override readonly markBit: number;
   readonly #encryptionHigh: number;
   readonly #isLegacy: boolean;
@@ -34,6 +35,7 @@ export class X86Bits extends ItemBits {
     outputHigh: number,
   ): void {
     const write = (prot & Prot.write) !== 0 ? RW | D : 0;
+    this.freeLow = A;
     this.low = P | US | A | write | (level > 0 ? PS : 0) | outputLow;
     this.high = ((prot & Prot.mmio) === 0 ? this.#encryptionHigh : 0) | outputHigh;
   }
@@ -41,6 +43,7 @@ export class X86Bits extends ItemBits {
   override setTable(level: number, tableLow: number, tableHigh: number): void {
     // The four entries of the legacy root have no permissions: the bits are reserved there.
     const bits = this.#isLegacy && level === 2 ? P : P | RW | US | A;
+    this.freeLow = 0;
     this.low = bits | this.markBit | tableLow;
     this.high = this.#encryptionHigh | tableHigh;
   }

@@ -28,6 +28,12 @@ export function storeWord(domain: Domain, words: Int32Array, word: number, value
   domain.memory.observer?.stored(word, oldValue, value);
 }
 
+export function flipBits(domain: Domain, words: Int32Array, word: number, bits: number): void {
+  const oldValue = words[word];
+  plain.flipBits(domain, words, word, bits);
+  domain.memory.observer?.stored(word, oldValue, words[word]);
+}
+
 export function storePair(domain: Domain, words: Int32Array, item: number, low: number, high: number): void {
   if (!Number.isInteger(item) || item < 0 || item + 1 >= words.length || (item & 1) !== 0) {
     throw new Error(`a store of 64 bits at word ${item} is not one of an item of table memory`);

@@ -21,6 +21,11 @@ export function storeWord(_domain: Domain, words: Int32Array, word: number, valu
   words[word] = value;
 }
 
+/** Turns bits of a live item round, and keeps what hardware changes in the others at the same time. */
+export function flipBits(_domain: Domain, words: Int32Array, word: number, bits: number): void {
+  Atomics.xor(words, word, bits);
+}
+
 /** Both words of an item in one store, for a live one of which both change: no walker may see half of each. */
 export function storePair(domain: Domain, _words: Int32Array, item: number, low: number, high: number): void {
   halves[0] = low;

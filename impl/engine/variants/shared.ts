@@ -24,6 +24,10 @@ export function storeWord(_domain: Domain, words: Int32Array, word: number, valu
   Atomics.store(words, word, value);
 }
 
+export function flipBits(_domain: Domain, words: Int32Array, word: number, bits: number): void {
+  Atomics.xor(words, word, bits);
+}
+
 export function storePair(domain: Domain, _words: Int32Array, item: number, low: number, high: number): void {
   halves[2] = low;
   halves[3] = high;

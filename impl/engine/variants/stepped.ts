@@ -28,6 +28,11 @@ export function storeWord(domain: Domain, words: Int32Array, word: number, value
   step(word);
 }
 
+export function flipBits(domain: Domain, words: Int32Array, word: number, bits: number): void {
+  shared.flipBits(domain, words, word, bits);
+  step(word);
+}
+
 export function storePair(domain: Domain, words: Int32Array, item: number, low: number, high: number): void {
   shared.storePair(domain, words, item, low, high);
   step(item);

@@ -208,6 +208,10 @@ export class AmdIommuDevice implements IommuHardware {
     return this.#request(device, iova, 1, isWrite, options, LOOK);
   }
 
+  evict(device: number): void {
+    this.#caches.forgetDevice(device);
+  }
+
   faults(): readonly Fault[] {
     return this.#faults;
   }

@@ -149,6 +149,11 @@ export class DeviceCaches {
     return { kind: "pasid", ...decoded, table: found.table, silent: isSilent || decoded.silent };
   }
 
+  forgetDevice(device: number): void {
+    this.contexts.delete(device);
+    this.forgetPasids((kept) => kept.device === device);
+  }
+
   forgetContexts(matches: (kept: KeptContext) => boolean): void {
     for (const [key, kept] of this.contexts) if (matches(kept)) this.contexts.delete(key);
   }

@@ -211,6 +211,10 @@ export class VtdUnitDevice implements IommuHardware {
     return this.#request(device, iova, 1, isWrite, options, LOOK);
   }
 
+  evict(device: number): void {
+    this.#caches.forgetDevice(device);
+  }
+
   faults(): readonly Fault[] {
     return this.#faults;
   }
