@@ -29,7 +29,7 @@ const built = dirname(dirname(fileURLToPath(import.meta.url)));
 const root = dirname(built);
 /** A build of its own, whose stamps keep the source's statements: shortened ones would hide some branches. */
 const dist = join(root, ".out-coverage");
-const FOLDERS = ["impl", "reference", "models", "properties", "fuzz", "bench", "build"];
+const FOLDERS = ["impl", "reference", "models", "properties", "fuzz", "bench", "build", "vendor"];
 const FILES_PER_BATCH = 8;
 /** One process: with many more, what V8 counts beside every closure fills its heap. */
 const OPERATIONS_PER_RUN = 50_000;
