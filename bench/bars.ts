@@ -89,7 +89,10 @@ export function barsOf(results: Results): readonly Bar[] {
       "tables freed when empty: × when covered",
       1.3,
       undefined,
-      layout.map((row) => ({ where: row.format, value: row.empty / row.covered })),
+      layout.flatMap(({ format, covered, empty, emptied }) => [
+        { where: format, value: empty / covered },
+        ...emptied.map((row) => ({ where: `${format}, ${row.order}`, value: row.empty / row.covered })),
+      ]),
     ),
     worstOf(
       "256 pages as one list: × one call each",

@@ -13,7 +13,18 @@ export interface LayoutRow {
   /** A pair of map and unmap of 4 KiB beside a page that stays, where tables are freed when covered, and when empty. */
   readonly covered: number;
   readonly empty: number;
+  /** For each page: a table mapped in one call and emptied page by page, upwards and downwards. */
+  readonly emptied: readonly EmptiedRow[];
 }
+
+export interface EmptiedRow {
+  readonly order: Order;
+  readonly covered: number;
+  readonly empty: number;
+}
+
+const orders = ["up", "down"] as const;
+type Order = (typeof orders)[number];
 
 type Format = typeof amdv1 | typeof vtdSecondStage | typeof armv8Stage1_4k;
 
@@ -25,11 +36,19 @@ const PAGES = 512;
 
 export function measureLayout(effort: Effort): readonly LayoutRow[] {
   return [amdv1, vtdSecondStage, armv8Stage1_4k].map((format) => {
+    const both = ["covered", "empty"] as const;
+    const emptying = orders.flatMap((order) => both.map((freeing) => emptyings(format, order, freeing)));
     const probes = [cutAndMerge(format), resizes(format), pairs(format, "covered"), pairs(format, "empty")];
-    measureAll(probes, effort);
+    measureAll([...probes, ...emptying], effort);
     const [cuts, sizes, covered, empty] = probes.map((probe) => probe.figures().minNs);
     const resizePerPage = sizes / Number(RANGE / PAGE);
-    return { format: format.name, cutAndMerge: cuts, resizePerPage, covered, empty };
+    const perPage = emptying.map((probe) => probe.figures().minNs / PAGES);
+    const emptied = orders.map((order, at) => ({
+      order,
+      covered: perPage[2 * at],
+      empty: perPage[2 * at + 1],
+    }));
+    return { format: format.name, cutAndMerge: cuts, resizePerPage, covered, empty, emptied };
   });
 }
 
@@ -51,6 +70,21 @@ function resizes(format: Format): Probe {
     for (let i = 0; i < count; i++) {
       table.resize(0n, RANGE, { largestLg2: 12 });
       table.resize(0n, RANGE);
+    }
+  });
+}
+
+/** A table is filled in one call, in pages that fit no larger one, and emptied page by page; another stays beside it. */
+function emptyings(format: Format, order: Order, freeing: "covered" | "empty"): Probe {
+  const table = format.create({ memory: new TableMemory(), freeing });
+  const gather: Gather = table.createGather();
+  table.map(LARGE, 0n, PAGE, RW);
+  const places = Array.from({ length: PAGES }, (_, i) => BigInt(order === "up" ? i : PAGES - 1 - i) * PAGE);
+  return new Probe((count) => {
+    for (let i = 0; i < count; i++) {
+      table.map(0n, PAGE, LARGE, RW);
+      for (const iova of places) table.unmap(iova, PAGE, gather);
+      gather.sync();
     }
   });
 }

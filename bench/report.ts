@@ -114,15 +114,19 @@ function iommuLines(iommu: IommuFigures | undefined): readonly string[] {
   ];
 }
 
+const freeings = ["", ", up", ", down"].flatMap((how) => [`covered${how}`, `empty${how}`]);
+
 function layoutLines(layout: readonly LayoutRow[] | undefined): readonly string[] {
   if (layout === undefined) return [];
-  const rows = layout.map(({ format, cutAndMerge, resizePerPage, covered, empty }) => [
+  const rows = layout.map(({ format, cutAndMerge, resizePerPage, covered, empty, emptied }) => [
     format,
     ...[cutAndMerge, resizePerPage, covered, empty].map(nanoseconds),
+    ...emptied.flatMap((row) => [row.covered, row.empty]).map(nanoseconds),
   ]);
   return [
-    "Other sizes: a page of 4 KiB cut off 2 MiB and merged again; fragmented and merged, per page; pairs by freeing",
-    ...table(["", "cut and merge", "resize, per page", "covered", "empty"], rows),
+    "Other sizes: a page of 4 KiB cut off 2 MiB and merged again; fragmented and merged, per page;",
+    "by freeing: pairs in one table, and a table filled at once and emptied page by page",
+    ...table(["", "cut and merge", "resize, per page", ...freeings], rows),
     "",
   ];
 }

@@ -61,8 +61,8 @@ export interface Missed {
   readonly sizeLg2: number;
 }
 
-/** A power of two. */
-const LIVE_ITEMS = 1024;
+/** For how many tables it is remembered where an item was in use: a power of two. */
+export const USED_OFFSETS = 1024;
 
 /** Levels fit the low bits of a frame's word index, for frames are at least 32 bytes. */
 const LEVEL_MASK = 7;
@@ -150,8 +150,8 @@ export class Domain {
   /** What had no translation for a moment in the last cut or resize, entry by entry. */
   readonly missed: Missed[] = [];
 
-  /** Items that were in use when last looked at, one for a table (see `free-emptied.ts`). */
-  readonly liveItems: Int32Array;
+  /** Where in a table an item was in use when last looked at (see `free-emptied.ts`). */
+  readonly usedOffsets: Int32Array;
   /** What the tables spanned that the running unmap freed because they were empty. */
   spanFirstLow = 0;
   spanFirstHigh = 0;
@@ -195,7 +195,7 @@ export class Domain {
     this.partialUnmap = settings.partialUnmap;
     this.settlesEdges = settings.partialUnmap !== PartialUnmap.WHOLE;
     this.freesEmpty = settings.freesEmpty;
-    this.liveItems = settings.freesEmpty ? new Int32Array(LIVE_ITEMS).fill(-1) : NO_CELL;
+    this.usedOffsets = settings.freesEmpty ? new Int32Array(USED_OFFSETS) : NO_CELL;
     this.cleaner = settings.cleaner;
     this.signExtended = settings.signExtended;
     const vaBits = settings.signExtended ? settings.vaWidthLg2 - 1 : settings.vaWidthLg2;

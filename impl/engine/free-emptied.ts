@@ -1,11 +1,12 @@
 /**
- * Freeing a table as soon as nothing is left in it. Whether anything is, memory itself says: an item that was last
- * seen in use is remembered for each table, and asked first. Only if that one is empty now are the others looked at,
- * from the hole on. So mapping keeps no count, and tables that somebody else filled are right as well.
+ * Freeing a table as soon as nothing is left in it. Whether anything is, memory itself says: for each table it is
+ * remembered where an item was last seen in use, and that one is asked first. Only if it is empty now are the others
+ * looked at, from the hole on, and one that is far from it is remembered: whoever empties a table from one end to the
+ * other comes to it late. So mapping keeps no count, and tables that somebody else filled are right as well.
  */
 import type { Gather } from "../memory/gather.js";
 import { isEmpty, itemWords } from "../stamp/format.js";
-import type { Domain } from "./domain.js";
+import { type Domain, USED_OFFSETS } from "./domain.js";
 import {
   below,
   itemMask,
@@ -18,8 +19,15 @@ import {
 } from "./geometry.js";
 import { clearItem, itemBytes } from "./items.js";
 
-/** Tables whose word differs in these bits only share what is remembered. No table is smaller. */
+const TABLE_WORDS = itemsPerTable * itemWords;
+/** Tables whose places differ in lower bits only share what is remembered. None that hardware walks is smaller. */
 const TABLE_WORDS_LG2 = 8;
+const USED_OFFSETS_MASK = USED_OFFSETS - 1;
+
+/** Whether a table is in use at first sight; false says nothing. What is remembered may be another table's. */
+export function isSeenInUse(domain: Domain, words: Int32Array, table: number): boolean {
+  return !isEmpty(words[table + domain.usedOffsets[(table >>> TABLE_WORDS_LG2) & USED_OFFSETS_MASK]]);
+}
 
 /**
  * Frees a table if it is empty, now that an item of it is, and the tables above it for which the same is true. `path`
@@ -53,22 +61,35 @@ export function freeEmptied(
 }
 
 function isEmptyTable(domain: Domain, table: number, emptied: number): boolean {
-  const { words, liveItems } = domain;
-  const end = table + itemsPerTable * itemWords;
-  const place = (table >>> TABLE_WORDS_LG2) & (liveItems.length - 1);
-  const live = liveItems[place];
-  if (live >= table && live < end && !isEmpty(words[live])) return false;
+  const { words } = domain;
+  if (isSeenInUse(domain, words, table)) return false;
+  const used = usedItem(words, table, emptied);
+  if (used < 0) return true;
+  domain.usedOffsets[(table >>> TABLE_WORDS_LG2) & USED_OFFSETS_MASK] = used - table;
+  return false;
+}
+
+/** An item of a table that is in use; −1 for none. */
+function usedItem(words: Int32Array, table: number, emptied: number): number {
+  const end = table + TABLE_WORDS;
   for (let item = emptied; item < end; item += itemWords) {
-    if (isEmpty(words[item])) continue;
-    liveItems[place] = item;
-    return false;
+    if (!isEmpty(words[item])) return usedItemBehind(words, item, end);
   }
   for (let item = table; item < emptied; item += itemWords) {
-    if (isEmpty(words[item])) continue;
-    liveItems[place] = item;
-    return false;
+    if (!isEmpty(words[item])) return item;
   }
-  return true;
+  return -1;
+}
+
+/** From one in use, in steps that double, as far as those met are in use. */
+function usedItemBehind(words: Int32Array, first: number, end: number): number {
+  let item = first | 0;
+  let step = itemWords | 0;
+  while (item + step < end && !isEmpty(words[item + step])) {
+    item = (item + step) | 0;
+    step <<= 1;
+  }
+  return item;
 }
 
 /** Begins to note what freed tables span, at an address that is removed. */

@@ -18,7 +18,7 @@ import {
 } from "../stamp/format.js";
 import { clearItems, enterTable, loadItem } from "../stamp/variant.js";
 import type { Domain } from "./domain.js";
-import { beginSpan, freeEmptied, widened } from "./free-emptied.js";
+import { beginSpan, freeEmptied, isSeenInUse, widened } from "./free-emptied.js";
 import {
   below,
   itemMask,
@@ -136,7 +136,7 @@ function unmapPage(domain: Domain, low: number, high: number, gather: Gather): b
   domain.resultAny = true;
   domain.resultLow = (low + GRANULE_MASK + 1) | 0;
   domain.resultHigh = domain.resultLow === 0 ? (high + 1) | 0 : high;
-  if (domain.freesEmpty) {
+  if (domain.freesEmpty && !isSeenInUse(domain, words, domain.seekTable)) {
     beginSpan(domain, low, high);
     const levels = freeEmptied(domain, domain.seekTable, 0, item, path, low, high);
     if (levels !== 0) {

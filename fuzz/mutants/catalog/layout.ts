@@ -163,8 +163,8 @@ export const layoutMutants: readonly Mutant[] = [
     patches: [
       {
         file: "engine/free-emptied",
-        find: "if (live >= table && live < end && !isEmpty(words[live]))",
-        replace: "if (live >= table && live < end)",
+        find: "if (isSeenInUse(domain, words, table))",
+        replace: "if (domain.usedOffsets[(table >>> TABLE_WORDS_LG2) & USED_OFFSETS_MASK] !== 0)",
       },
     ],
   },
