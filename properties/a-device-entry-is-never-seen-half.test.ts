@@ -121,6 +121,33 @@ for (const { name, scene, absent, blocked, needsExchange, unknown } of kinds) {
     t.deepEqual(states, needsExchange ? [first, nothing, second] : [first, second]);
   });
 
+  test(`${name}: whenever the entry is read, it leads to one owner's tables under this owner's number`, (t) => {
+    for (const exchanges of [true, false]) {
+      const { made, domains } = owners(exchanges);
+      const { hardware, memory, system } = made;
+      const neighbour = { id: deviceId(2, 0x10) };
+      // No table is cached for it of the domain that has no page there.
+      const far = 2n ** 27n;
+      domains[1].legacyMap(Number(far), 0x3000, 1, READ_WRITE);
+      const plain = { id: GPU.id };
+      for (const device of [plain, neighbour]) t.is(system.addDevice(device), Status.OK);
+      t.is(system.assign(neighbour.id, domains[0]), Status.OK);
+      const look = () => {
+        hardware.evict(REQUESTER);
+        for (const place of [...PLACES, far]) hardware.dma(REQUESTER, place * PAGE, 4, false);
+        // What the one that moves has the unit cache is nothing to its former domain.
+        t.not(seen(hardware.dma(0x210, far * PAGE, 4, false)), "0x3000000");
+      };
+      const stop = afterEachStore(memory, look);
+      for (const domain of domains) t.is(system.assign(plain.id, domain), Status.OK);
+      t.is(system.quarantine(plain.id), Status.OK);
+      stop();
+      domains[0].legacyUnmap(0x10, 1);
+      domains[1].legacyUnmap(0x20, 1);
+      t.deepEqual(hardware.cachedDisagreements(), []);
+    }
+  });
+
   test(`${name}: nobody's device without unity ranges becomes visible with one store`, (t) => {
     const { made, domains } = owners(true);
     const plain = { id: GPU.id };

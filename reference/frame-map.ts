@@ -17,22 +17,27 @@ interface Run extends FrameFact {
 
 export class FrameMap {
   #runs: readonly Run[] = [];
+  /** Asked for far more often than anything changes. */
+  #edges: readonly number[] | undefined;
 
   /** A list of its own, as things stand. */
   copy(): FrameMap {
     const copied = new FrameMap();
     copied.#runs = this.#runs;
+    copied.#edges = this.#edges;
     return copied;
   }
 
   map(dfn: number, mfn: number, pages: number, access: number): void {
     this.unmap(dfn, pages);
     const run = { first: dfn, pages, mfn, access };
+    this.#edges = undefined;
     this.#runs = [...this.#runs, run].sort((one, other) => one.first - other.first);
   }
 
   unmap(dfn: number, pages: number): void {
     const end = dfn + pages;
+    this.#edges = undefined;
     this.#runs = this.#runs.flatMap((run) => {
       const before = { ...run, pages: Math.min(run.pages, dfn - run.first) };
       const skipped = Math.max(0, end - run.first);
@@ -54,8 +59,9 @@ export class FrameMap {
 
   /** The first and the last page of every run, and the pages beside them. */
   edges(): readonly number[] {
-    return this.#runs
+    this.#edges ??= this.#runs
       .flatMap(({ first, pages }) => [first - 1, first, first + pages - 1, first + pages])
       .filter((dfn) => dfn >= 0);
+    return this.#edges;
   }
 }

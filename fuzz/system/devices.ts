@@ -13,6 +13,9 @@ export const REQUESTERS = [...DEVICES, ALIAS] as const;
 /** Where no program maps anything: a large page and some small ones. */
 const UNITY = { firstDfn: 3 * 2 ** 18, lastDfn: 3 * 2 ** 18 + 0x203, access: 3 } as const;
 
+/** Its ends, and the pages beside them. */
+export const UNITY_EDGES = [UNITY.firstDfn - 1, UNITY.firstDfn, UNITY.lastDfn, UNITY.lastDfn + 1] as const;
+
 export interface Unity {
   readonly firstDfn: number;
   readonly lastDfn: number;

@@ -1,17 +1,17 @@
-/** Draws programs for machines with IOMMUs: few domains, few devices, few places, so that operations meet. */
+/** Draws operations for machines with IOMMUs: few domains, few devices, few places, so that operations meet. */
 import type { Draws } from "../../models/index.js";
 import { DEVICES, REQUESTERS } from "./devices.js";
 import type { SystemOperation } from "./operations.js";
 import { dfnLimit, type MachineShape } from "./shape.js";
 
 /** What draws: `below(n)` is a whole number from 0 to n − 1. */
-type Chance = Pick<Draws, "below">;
+export type Chance = Pick<Draws, "below">;
 
 export const DOMAINS = [1, 2, 3] as const;
 export const CPUS = [0, 1, 2] as const;
 
-const PAGES_2M = 512;
-const PAGES_1G = 512 * 512;
+export const PAGES_2M = 512;
+export const PAGES_1G = 512 * 512;
 /** Where pages of every size begin, and the last pages of 39, 48 and 57 bits. */
 const PLACES = [
   0,
@@ -66,10 +66,10 @@ export function drawOperation(random: Chance, shape: MachineShape): SystemOperat
       return { op, device };
     case "map":
     case "legacyMap":
-      return { op, domain, ...drawMapping(random, shape) };
+      return { op, domain, ...drawMapping(random, shape, domain) };
     case "unmap":
     case "legacyUnmap": {
-      const { dfn, pages } = drawMapping(random, shape);
+      const { dfn, pages } = drawMapping(random, shape, domain);
       return { op, domain, dfn, pages };
     }
     case "flush":
@@ -99,29 +99,38 @@ function drawName(random: Chance): Op {
 function drawDma(random: Chance, shape: MachineShape): SystemOperation {
   const ats = random.below(3) === 0;
   const device = ats ? DEVICES[0] : pick(random, REQUESTERS);
-  return { op: "dma", device, dfn: drawMapping(random, shape).dfn, write: random.below(2) === 0, ats };
+  return { op: "dma", device, dfn: drawMapping(random, shape, 1).dfn, write: random.below(2) === 0, ats };
 }
 
-function drawMapping(random: Chance, shape: MachineShape) {
+function drawMapping(random: Chance, shape: MachineShape, domain: number) {
   const limit = dfnLimit(shape);
-  const place = pick(
-    random,
-    PLACES.filter((one) => one < limit),
-  );
+  const place = drawPlace(random, shape);
   const pages = drawPages(random, shape);
   const inside = random.below(3) === 0 ? 0 : random.below(4) === 0 ? PAGES_2M - 1 : random.below(PAGES_2M);
   const dfn =
     pages === PAGES_1G ? Math.floor(place / PAGES_1G) * PAGES_1G : place + (pages === 512 ? 0 : inside);
   // Mostly in phase with the input address, so that pages grow together.
   const isInPhase = pages === PAGES_1G || random.below(4) !== 0;
-  const mfn = isInPhase ? frameInPhase(dfn) : 0x10_0000 + random.below(1 << 20);
+  const mfn = isInPhase ? frameInPhase(dfn, domain) : 0x20_0000 + random.below(1 << 20);
   const access = random.below(4) === 0 ? 1 + random.below(2) : 3;
   return { dfn, mfn, pages: Math.min(pages, limit - dfn), access };
 }
 
-/** A frame as far into a page of any size as the input address; 39 bits hold it. */
-export function frameInPhase(dfn: number): number {
-  return (dfn % 2 ** 26) + 0x100_0000;
+/** The first of 512 pages that a large one may hold. */
+export function drawPlace(random: Chance, shape: MachineShape): number {
+  const limit = dfnLimit(shape);
+  return pick(
+    random,
+    PLACES.filter((one) => one < limit),
+  );
+}
+
+/**
+ * A frame as far into a page of any size as the input address, another one in each domain, or nobody would see that a
+ * device finds what is another's. 39 bits hold it.
+ */
+export function frameInPhase(dfn: number, domain = 1): number {
+  return (dfn % 2 ** 24) + domain * 0x100_0000;
 }
 
 /** Few that begin at different places, one large page, some two of them, or very many. */
@@ -134,6 +143,6 @@ function drawPages(random: Chance, { superpages, preempts }: MachineShape): numb
   return size < 11 || !superpages ? 1 + random.below(1100) : PAGES_1G;
 }
 
-function pick<Value>(random: Chance, values: readonly Value[]): Value {
+export function pick<Value>(random: Chance, values: readonly Value[]): Value {
   return values[random.below(values.length)];
 }

@@ -252,6 +252,7 @@ export class Machine {
 
   /** Where an allocation failed, a device may find nothing in place of its scratch page, and not a bit more. */
   #isTaken(device: number, owner: number | undefined): void {
+    if (owner === undefined && this.#accounts.ownerOf(device) !== undefined) this.#probes.expectEmpty(device);
     this.#accounts.moved(device, owner);
     this.#accounts.refused.delete(device);
     if (owner !== undefined || !this.#mayFail) return;
@@ -418,6 +419,7 @@ export class Machine {
   #judge(operation: SystemOperation): void {
     const { hardware, memory } = this.#parts;
     if ("pages" in operation) this.#probes.edgesOf(operation.domain, operation.dfn, operation.pages);
+    this.#probes.few();
     this.#probes.some();
     const [disagreement] = this.#accounts.owesNothing ? hardware.cachedDisagreements() : [];
     if (disagreement !== undefined) fail("39", `nothing is owed, and ${disagreement.sentence}`);

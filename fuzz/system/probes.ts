@@ -1,10 +1,10 @@
 /** DMA as the judge: between any two operations, and between any two stores of one. */
 import type { TableMemory } from "../../impl/memory/table-memory.js";
-import type { IommuHardware } from "../../models/iommu/index.js";
+import type { DmaOutcome, IommuHardware } from "../../models/iommu/index.js";
 import type { Random } from "../../models/random.js";
 import type { FrameMap } from "../../reference/frame-map.js";
 import type { Accounts, DomainAccount } from "./account.js";
-import { DEVICES, REQUESTERS, unityOf } from "./devices.js";
+import { DEVICES, REQUESTERS, UNITY_EDGES, unityOf } from "./devices.js";
 import { factName, fail, NOTHING, nameOf, pageName, SystemDifference } from "./difference.js";
 import { dfnLimit, type MachineShape } from "./shape.js";
 
@@ -15,6 +15,11 @@ const WINDOW_LAST = 0xfeeff;
 /** DMA after each operation, and while one is under way. */
 const PROBES = 4;
 const PROBES_BETWEEN_STORES = 24;
+/** A device's entry comes after the tables and the flushes of its unity range. */
+const PROBES_IN_A_MOVE = 64;
+
+/** So many pages are few. */
+const FEW = 32;
 
 interface Watched {
   readonly device: number;
@@ -30,6 +35,7 @@ export class Probes {
   readonly #shape: MachineShape;
   readonly #hardware: IommuHardware;
   readonly #accounts: Accounts;
+  #memory: TableMemory | undefined;
   #random: Random;
   #watch: Watched[] = [];
   #watchLeft = 0;
@@ -58,6 +64,7 @@ export class Probes {
 
   /** Hears of stores and of tables, for as long as the memory lives; whoever heard of them before still does. */
   listen(memory: TableMemory): void {
+    this.#memory = memory;
     const before = memory.observer;
     memory.observer = {
       stored: (word, old, now) => {
@@ -108,15 +115,30 @@ export class Probes {
     }
   }
 
-  /** A device that goes to a domain finds what it found before, or what is the domain's, or nothing. */
+  /**
+   * A device that goes to a domain finds what it found before, or what is the domain's, or nothing. Whoever shares a
+   * domain with it, the former or the next, finds nothing new by that.
+   */
   watchMove(device: number, account: DomainAccount): void {
+    this.#watchLeft = PROBES_IN_A_MOVE;
+    const others = DEVICES.filter((one) => one !== device && this.#accounts.ownerOf(one) !== undefined);
     for (const dfn of account.frames.edges().slice(0, PROBES)) {
       if (!this.#isPage(dfn)) continue;
       const before = this.#accounts.allowed(device, dfn, false, false);
       const after = this.#accounts.mapsOf(account).map((frames) => factName(frames.at(dfn), false));
       const allowed = [...before, ...after, NOTHING];
       this.#watch.push({ device, dfn, allowed, isCached: true });
+      for (const other of others) this.#watchBystander(device, other, dfn);
     }
+  }
+
+  /** The unity range of the one that moves comes and goes for the others, too. */
+  #watchBystander(device: number, other: number, dfn: number): void {
+    const unity = unityOf(this.#shape, device);
+    const isUnity = unity !== undefined && dfn >= unity.firstDfn && dfn <= unity.lastDfn;
+    if (isUnity) return;
+    const allowed = [...this.#accounts.allowed(other, dfn, false, false), NOTHING];
+    this.#watch.push({ device: other, dfn, allowed, isCached: true });
   }
 
   #betweenStores(): void {
@@ -135,7 +157,9 @@ export class Probes {
     return nameOf(this.#hardware.translateUncached(device, BigInt(dfn) * PAGE_BYTES, write));
   }
 
+  /** Now and then the hardware reads the device's entry anew, as it may at any time. */
   #cached(device: number, dfn: number): string {
+    if (this.#random.below(2) === 0) this.#hardware.evict(device);
     return nameOf(this.#hardware.dma(device, BigInt(dfn) * PAGE_BYTES, 4, false));
   }
 
@@ -144,9 +168,44 @@ export class Probes {
     const outcome = this.#hardware.dma(device, BigInt(dfn) * PAGE_BYTES + 8n, 4, write, { ats });
     const allowed = this.#accounts.allowed(device, dfn, write, false, ats);
     const seen = nameOf(outcome);
+    if (seen === this.#accounts.scratch.get(device) && write) this.#scribble(outcome);
     if (allowed.includes(seen)) return;
     const who = `device ${device.toString(16)}${ats ? ", with what it keeps itself," : ""}`;
     fail("39", `${who} at ${pageName(dfn)} finds ${seen}, and may find ${allowed.join(" or ")}`);
+  }
+
+  /** What a device writes to its scratch page is there. */
+  #scribble(outcome: DmaOutcome): void {
+    const [{ address = 0 } = {}] = outcome.kind === "done" ? outcome.ranges : [];
+    const memory = this.#memory;
+    if (memory !== undefined) memory.words[(address - Number(memory.base)) / 4] = -1;
+  }
+
+  /** The scratch page of a device that is taken from an owner holds nothing of his. */
+  expectEmpty(device: number): void {
+    const [, frame] = this.#accounts.scratch.get(device)?.split(" ") ?? [];
+    const memory = this.#memory;
+    if (frame === undefined || memory === undefined) return;
+    const first = (Number.parseInt(frame, 16) * 4096 - Number(memory.base)) / 4;
+    if (memory.words.subarray(first, first + 1024).some((word) => word !== 0))
+      fail("51", `the scratch page of device ${device.toString(16)} holds what its owner wrote`);
+  }
+
+  /** Where little is mapped the tables are looked at wherever something begins or ends: what fails fails in less. */
+  few(): void {
+    for (const device of DEVICES) {
+      const pages = this.#edgesFor(device);
+      if (pages.length > FEW) continue;
+      for (const dfn of pages) this.#probeTables(device, dfn, false);
+    }
+  }
+
+  /** Where something may begin or end for a device. */
+  #edgesFor(device: number): readonly number[] {
+    const number = this.#accounts.ownerOf(device);
+    const account = number === undefined ? undefined : this.#accounts.domains.get(number);
+    if (account === undefined) return [];
+    return this.#shape.unity ? [...account.frames.edges(), ...UNITY_EDGES] : account.frames.edges();
   }
 
   /** A few pages of any device. */
@@ -167,18 +226,21 @@ export class Probes {
   #probe(device: number, dfn: number): void {
     if (!this.#isPage(dfn)) return;
     const write = this.#random.below(2) === 0;
-    const should = this.#accounts.allowed(device, dfn, write, true);
-    const memory = this.uncached(device, dfn, write);
-    if (!should.includes(memory)) {
-      const who = `the tables say of ${pageName(dfn)} for device ${device.toString(16)}`;
-      fail("18", `${who}: ${memory}, and should: ${should.join(" or ")}`);
-    }
+    this.#probeTables(device, dfn, write);
     this.dma(device, dfn, write, false);
   }
 
+  #probeTables(device: number, dfn: number, write: boolean): void {
+    if (!this.#isPage(dfn)) return;
+    const should = this.#accounts.allowed(device, dfn, write, true);
+    const memory = this.uncached(device, dfn, write);
+    if (should.includes(memory)) return;
+    const who = `the tables say of ${pageName(dfn)} for device ${device.toString(16)}`;
+    fail("18", `${who}: ${memory}, and should: ${should.join(" or ")}`);
+  }
+
   #drawPage(device: number): number {
-    const number = this.#accounts.ownerOf(device);
-    const edges = number === undefined ? [] : (this.#accounts.domains.get(number)?.frames.edges() ?? []);
+    const edges = this.#edgesFor(device);
     if (edges.length === 0 || this.#random.below(4) === 0) return this.#random.below(4096);
     return edges[this.#random.below(edges.length)];
   }

@@ -2,12 +2,12 @@
 import { Random } from "../../models/random.js";
 import type { MachineParts } from "./build.js";
 import { SystemDifference } from "./difference.js";
-import { drawOperation } from "./generate.js";
 import { Machine } from "./machine.js";
 import type { SystemName } from "./names.js";
 import type { SystemOperation } from "./operations.js";
+import { SystemProgram } from "./program.js";
 import { drawShape, type MachineShape } from "./shape.js";
-import { shrinkProgram } from "./shrink.js";
+import { type Failing, shrinkFailure } from "./shrink.js";
 
 /** Operations of a unit, where nobody says how many. */
 export const systemUnitOperations = 400;
@@ -59,20 +59,18 @@ export function runSystemUnit(unit: SystemUnit, options: RunOptions = {}): Syste
     { op: "createDomain", domain: 1 },
     { op: "createDomain", domain: 2 },
   ];
-  while (program.length < unit.operations) program.push(drawOperation(random, shape));
+  const drawn = new SystemProgram(random, shape);
+  while (program.length < unit.operations) program.push(drawn.next());
   const failure = failureOf(shape, seed, program, options);
   if (failure === undefined) return { operations: program.length, finding: undefined };
   const failed = program.slice(0, failure.done);
-  const shrunk = shrinkProgram(
-    failed,
-    (shorter) => failureOf(shape, seed, shorter, options) !== undefined,
-    EXECUTIONS,
-  );
-  const last = failureOf(shape, seed, shrunk, options) ?? failure;
+  const fails = (one: Failing) => failureOf(one.shape, seed, one.program, options) !== undefined;
+  const shrunk = shrinkFailure({ shape, program: failed }, fails, EXECUTIONS);
+  const last = failureOf(shrunk.shape, seed, shrunk.program, options) ?? failure;
   const { invariant, sentence } = last;
   const { system, seed: name, unit: number, operations } = unit;
   const named = { system, seed: name, unit: number, operations };
-  const finding = { unit: named, shape, invariant, sentence, program: shrunk, shrunkFrom: failed.length };
+  const finding = { unit: named, ...shrunk, invariant, sentence, shrunkFrom: failed.length };
   return { operations: failure.done, finding };
 }
 
