@@ -14,6 +14,7 @@ import {
   formatNames,
   formatProgram,
   generateProgram,
+  mixFor,
   nextOperation,
   type Operation,
   plainMix,
@@ -53,7 +54,11 @@ interface Statistics {
   readonly codes: Set<string>;
 }
 
+const known = new Map<Configuration, Statistics>();
+
 function statisticsOf(configuration: Configuration): Statistics {
+  const before = known.get(configuration);
+  if (before !== undefined) return before;
   const s: Statistics = {
     operations: 0,
     maps: 0,
@@ -80,6 +85,7 @@ function statisticsOf(configuration: Configuration): Statistics {
     const profile = profileFor(reference);
     for (let n = 0; n < 1000; n++) count(s, reference, nextOperation(draws, reference, profile));
   }
+  known.set(configuration, s);
   return s;
 }
 
@@ -141,8 +147,12 @@ for (const configuration of configurations) {
 
   test(`${name}: programs change much, collide, straddle, and stay bounded`, (t) => {
     const s = statisticsOf(configuration);
-    t.is(s.kinds.size, 16, "every kind of operation comes");
-    t.true((s.maps + s.unmaps) / s.operations >= 0.6, "most operations change what is mapped");
+    t.is(s.kinds.size, 18, "every kind of operation comes");
+    // As many as the mix has of them, but for four standard deviations: of hundreds of configurations one is at three.
+    const { change, unmapRuns } = mixFor(shapeOf(configuration));
+    const share = (change + unmapRuns) / 256;
+    const least = share - 4 * Math.sqrt((share * (1 - share)) / s.operations);
+    t.true((s.maps + s.unmaps) / s.operations >= least, "most operations change what is mapped");
     const tableItems = 2 ** shapeOf(configuration).tableBitsLg2;
     t.true(s.mostLeaves <= Math.max(4096, 1.125 * tableItems), `leaves in one operation: ${s.mostLeaves}`);
     t.true(s.mostNewTables <= 100, `tables made by one operation: ${s.mostNewTables}`);
@@ -151,7 +161,6 @@ for (const configuration of configurations) {
     t.true(s.partial / s.maps >= 0.005, `collisions behind the start: ${s.partial}`);
     t.true(s.refused / s.maps >= 0.01 && s.refused / s.maps <= 0.1, `refused: ${s.refused}`);
     t.true(s.removedNothing / s.unmaps <= 0.3, `unmaps in vain: ${s.removedNothing} of ${s.unmaps}`);
-    t.true(s.freeingTables / s.unmaps >= 0.0015, `unmaps that free tables: ${s.freeingTables}`);
     if (tiny) return;
     t.true(s.leaves / s.maps >= 4, `leaves for each map: ${s.leaves / s.maps}`);
     t.true(s.runs / s.operations >= 20, `runs on average: ${s.runs / s.operations}`);
@@ -173,6 +182,17 @@ for (const format of formatNames) {
     const expected = [...always, "IOVA_OUT_OF_RANGE", "ADDRESS_IN_USE", "OUT_OF_MEMORY"];
     if (format === "vtd-second-stage") expected.push("READ_ONLY_REFUSED");
     t.deepEqual([...codes].sort(), expected.sort());
+  });
+}
+
+for (const format of formatNames) {
+  // One unmap must take all that a table spans. That is rarest where tables hold thousands of pages (measured: 1 of 720
+  // unmaps in one configuration), so the bound is for a format (measured: 1 in 18 at least) and half of that.
+  test(`${format}: unmaps free tables`, (t) => {
+    const all = configurationsOf(format).map(statisticsOf);
+    const sum = (of: (s: Statistics) => number) => all.reduce((total, s) => total + of(s), 0);
+    const [freeing, unmaps] = [sum((s) => s.freeingTables), sum((s) => s.unmaps)];
+    t.true(freeing >= unmaps / 36, `${freeing} of ${unmaps}`);
   });
 }
 

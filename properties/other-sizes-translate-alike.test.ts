@@ -41,9 +41,11 @@ for (const format of formatNames) {
     const all = configurationsOf(format)
       .filter(chosen)
       .map((configuration) => runLayoutProgram(t, configuration));
-    // Where there are several sizes, all of it happens.
-    const changes = all.reduce((sum, seen) => sum + seen.changes, 0);
-    t.true(changes >= 1 || all.every(({ sizes }) => sizes === 1), `${changes} changes`);
+    // Where there are several sizes, every ninth of them at least has something to change (measured); half is enough.
+    const [changes, tried] = [all.map((seen) => seen.changes), all.map((seen) => seen.tried)].map((counts) =>
+      counts.reduce((sum, count) => sum + count, 0),
+    );
+    t.true(changes >= tried / 18, `${changes} changes in ${tried} cuts and resizes`);
   });
 }
 
@@ -51,7 +53,9 @@ function runLayoutProgram(t: ExecutionContext, configuration: Configuration) {
   const usual = mixOf(configuration, "default");
   const mix = { ...usual, cut: 48, resize: 36, trim: 12, change: usual.change - 80, runsWanted: 12 };
   const reference = new Reference(configuration);
-  const sizes = reference.pageSizes.toString(2).replaceAll("0", "").length;
+  const hasSizes = (reference.pageSizes & (reference.pageSizes - 1n)) !== 0n;
+  const entries = () => reference.runs.reduce((sum, { count }) => sum + count, 0n);
+  let tried = 0;
   let changes = 0;
   const counting = {
     configuration,
@@ -63,8 +67,11 @@ function runLayoutProgram(t: ExecutionContext, configuration: Configuration) {
       return reference.runs;
     },
     apply(operation: Operation) {
-      const outcome = reference.apply(operation);
-      if ((outcome.op === "cut" || outcome.op === "resize") && outcome.invalidated.length > 0) changes++;
+      const before = entries();
+      reference.apply(operation);
+      if (!hasSizes || (operation.op !== "cut" && operation.op !== "resize")) return;
+      tried++;
+      if (entries() !== before) changes++;
     },
   };
   const name = `layout:${configurationName(configuration)}`;
@@ -75,7 +82,7 @@ function runLayoutProgram(t: ExecutionContext, configuration: Configuration) {
   } catch (error) {
     if (!(error instanceof MemoryTooSmall)) throw error;
   }
-  return { sizes, changes };
+  return { tried, changes };
 }
 
 /** Each operation, with its first, second, third … allocation failing: nothing is changed then. */

@@ -19,6 +19,8 @@ const operationNames: readonly Operation["op"][] = [
   "mapRuns",
   "unmapRuns",
   "handover",
+  "readAndClearAccessed",
+  "deviceRead",
 ];
 
 export class JudgeFeatures {
@@ -37,11 +39,11 @@ export class JudgeFeatures {
     const operation = operationNames.indexOf(op);
     const waiting = bucket(reference.quarantinedTableCount) * 2 + (pendingInvalidation === undefined ? 0 : 1);
     this.seen.add(
-      ((waiting * 8 + bucket(reference.runs.length)) * 4 + Math.min(journal.publications.length, 3)) * 16 +
+      ((waiting * 8 + bucket(reference.runs.length)) * 4 + Math.min(journal.publications.length, 3)) * 32 +
         operation,
     );
     this.seen.add(
-      0x10_0000 + ((span * 64 + levels) * 4 + Math.min(journal.invalidations.length, 3)) * 16 + operation,
+      0x10_0000 + ((span * 64 + levels) * 4 + Math.min(journal.invalidations.length, 3)) * 32 + operation,
     );
   }
 }

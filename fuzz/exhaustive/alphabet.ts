@@ -17,7 +17,7 @@ export interface Letter {
 }
 
 /** More would only make every run longer: depth n costs the nth power. */
-export const LETTERS_AT_MOST = 46;
+export const LETTERS_AT_MOST = 49;
 
 const READ_WRITE = Prot.read | Prot.write;
 const LAST_ADDRESS = 2n ** 64n - 1n;
@@ -33,6 +33,7 @@ export function alphabetOf(configuration: Configuration): readonly Letter[] {
   addUnmaps(letters, space.pageCount);
   addGathered(letters);
   addDirty(letters, shapeOf(configuration).tracksDirty, space.pageCount);
+  addAccessed(letters, shapeOf(configuration).tracksAccessed, space.pageCount);
   addLayout(letters, configuration.signExtended ? space.pageCount / 2 : space.pageCount, space.pageLg2);
   addBatches(letters);
   addFailures(letters);
@@ -94,19 +95,29 @@ function addGathered(to: Letters): void {
 function addDirty(to: Letters, isTracked: boolean, pageCount: number): void {
   to.at("deviceWrite", 2, "a device writes: one item of an entry becomes dirty, if writing is permitted");
   to.at("setDirty", 1, "the same by request, where the format has it");
-  to.dirty(0, pageCount / 2, true, "collects and cleans");
+  to.marks("readAndClearDirty", 0, pageCount / 2, true, "collects and cleans");
   if (isTracked) {
-    to.dirty(1, 2, true, "collects inside of large entries, which are reported whole");
-    to.dirty(1, 2, false, "reads only, and reports what lies inside");
+    to.marks("readAndClearDirty", 1, 2, true, "collects inside of large entries, which are reported whole");
+    to.marks("readAndClearDirty", 1, 2, false, "reads only, and reports what lies inside");
   }
+}
+
+/** Where hardware does not keep the bit, all that is to be met is a refusal. */
+function addAccessed(to: Letters, isTracked: boolean, pageCount: number): void {
+  to.marks("readAndClearAccessed", 0, pageCount / 2, true, "collects and clears what devices used");
+  if (isTracked) to.at("deviceRead", 1, "a device reads: one item of an entry is used again");
 }
 
 /** The same translations in entries of other sizes. */
 function addLayout(to: Letters, pages: number, pageLg2: number): void {
   to.cut(1, "a small page off the start of whatever lies there");
-  to.resize(0, pages, pageLg2, "everything in the smallest pages");
-  to.resize(0, pages, 63, "everything in the largest pages");
+  to.add(to.resizeOf(0, pages, pageLg2), "everything in the smallest pages");
+  to.add(to.resizeOf(0, pages, 63), "everything in the largest pages");
   to.trim(0, pages, "every empty table");
+  to.add(
+    { ...to.resizeOf(0, pages, 63), gathered: true },
+    "everything in the largest pages, and what is to be forgotten waits",
+  );
 }
 
 /** Lists of runs in one call, and another program that goes on. */
@@ -197,21 +208,26 @@ class Letters {
     this.add({ op: "cut", iova: this.#addressOf(page) }, why);
   }
 
-  resize(page: number, pages: number, largestLg2: number, why: string): void {
-    const length = BigInt(pages) * this.#pageBytes;
-    this.add({ op: "resize", iova: this.#addressOf(page), length, largestLg2 }, why);
+  resizeOf(page: number, pages: number, largestLg2: number): Extract<Operation, { op: "resize" }> {
+    return { op: "resize", iova: this.#addressOf(page), length: BigInt(pages) * this.#pageBytes, largestLg2 };
   }
 
   trim(page: number, pages: number, why: string): void {
     this.add({ op: "trim", iova: this.#addressOf(page), length: BigInt(pages) * this.#pageBytes }, why);
   }
 
-  at(op: "deviceWrite" | "setDirty", page: number, why: string): void {
+  at(op: "deviceRead" | "deviceWrite" | "setDirty", page: number, why: string): void {
     this.add({ op, iova: this.#addressOf(page) + 0x123n }, why);
   }
 
-  dirty(page: number, pages: number, clear: boolean, why: string): void {
+  marks(
+    op: "readAndClearAccessed" | "readAndClearDirty",
+    page: number,
+    pages: number,
+    clear: boolean,
+    why: string,
+  ): void {
     const length = BigInt(pages) * this.#pageBytes;
-    this.add({ op: "readAndClearDirty", iova: this.#addressOf(page), length, clear }, why);
+    this.add({ op, iova: this.#addressOf(page), length, clear }, why);
   }
 }
