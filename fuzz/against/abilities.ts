@@ -79,7 +79,8 @@ export class Abilities {
   }
 
   /** The operation as it is sent, in this state; undefined where it is left out. */
-  adapt(operation: Operation, reference: Reference): Operation | undefined {
+  adapt(wanted: Operation, reference: Reference): Operation | undefined {
+    const operation = atOnce(wanted);
     if (operation.op !== "deviceWrite" && requestOf(operation, this.pageSizes) === undefined)
       return undefined;
     const word = needed[operation.op];
@@ -132,6 +133,11 @@ export class Abilities {
     const wanted = reference.clone().apply({ op: "unmap", iova, length });
     return "removedBytes" in wanted && wanted.removedBytes === length;
   }
+}
+
+/** What changes sizes or frees tables has a gather of its own here. */
+function atOnce(operation: Operation): Operation {
+  return "gathered" in operation ? { ...operation, gathered: undefined } : operation;
 }
 
 /** Whether the reference would do it, if there is memory. */

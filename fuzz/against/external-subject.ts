@@ -57,6 +57,7 @@ export class ExternalSubject implements Subject {
     this.configuration = { ...configuration, pageSizes, partialUnmap, freeing };
     this.scope = {
       bits: abilities.judge.has("bits"),
+      accessed: abilities.judge.has("bits"),
       tables: abilities.judge.has("tables"),
       oracles: abilities.reportsInvalidations ? ["caches"] : [],
     };

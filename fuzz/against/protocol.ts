@@ -73,6 +73,7 @@ function valueText(value: unknown): string {
 
 /** The request for an operation; undefined for one that this version of the protocol does not have. */
 export function requestOf(operation: Operation, pageSizes: bigint): string | undefined {
+  if ("gathered" in operation && operation.gathered === true) return undefined;
   switch (operation.op) {
     case "map": {
       const { iova, pa, length, prot } = operation;

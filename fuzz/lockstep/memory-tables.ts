@@ -90,7 +90,7 @@ export class MemoryTables {
     this.#granuleLg2 = granuleLg2;
     this.#tableBitsLg2 = tableBitsLg2;
     this.#mapsDirty = mapsDirty;
-    this.#tracksAccessed = tracksAccessed;
+    this.#tracksAccessed = tracksAccessed && subject.scope?.accessed !== false;
     this.#run = new ItemRun(subject, view, this.#bits);
     this.#kinds = new Uint8Array(this.#words.length >> this.#itemWordsLg2);
     this.#frames = new Frames(configuration, subject.base, this.#words.length);

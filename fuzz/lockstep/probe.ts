@@ -40,7 +40,7 @@ export class Prober {
     this.#differences = differences;
     const { tracksDirty, tracksAccessed } = shapeOf(subject.configuration);
     this.#tracksDirty = tracksDirty;
-    this.#tracksAccessed = tracksAccessed;
+    this.#tracksAccessed = tracksAccessed && subject.scope?.accessed !== false;
   }
 
   /** Compares all three at one address. */

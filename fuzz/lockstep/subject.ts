@@ -44,6 +44,8 @@ export interface HardwareRoot {
 export interface Scope {
   /** Items are the format's bit for bit; else hardware must read from them what the reference has. */
   readonly bits: boolean;
+  /** Fresh entries are accessed, or not, as the format's; else their maker may have either. */
+  readonly accessed: boolean;
   /** The tables alive are those of the reference; else it is up to the subject when it frees them. */
   readonly tables: boolean;
   readonly oracles: readonly OracleName[];

@@ -33,7 +33,8 @@ export function sweep(
   const tables = new Set<bigint>();
   const frames = new Set<bigint>();
   const dirtyEntries = new Set<bigint>();
-  const { tracksAccessed, mapsAccessed } = shapeOf(configuration);
+  const { mapsAccessed, ...shape } = shapeOf(configuration);
+  const tracksAccessed = shape.tracksAccessed && scope?.accessed !== false;
   /** By entry: how many more items must be other than fresh ones, so that the entry is. */
   const otherwiseAccessed = new Map<bigint, number>();
   let leafItems = 0;
