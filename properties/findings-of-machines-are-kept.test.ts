@@ -26,11 +26,13 @@ function spoil({ queues, memory }: MachineParts): void {
   queues.add = (head) => memory.releaseList(head);
 }
 
+let first: SystemFinding | undefined;
+
 function found(): SystemFinding {
-  for (let unit = 0; ; unit++) {
-    const { finding } = runSystemUnit({ system: "intel", seed: "kept", unit, operations: 200 }, { spoil });
-    if (finding !== undefined) return finding;
+  for (let unit = 0; first === undefined; unit++) {
+    first = runSystemUnit({ system: "intel", seed: "kept", unit, operations: 200 }, { spoil }).finding;
   }
+  return first;
 }
 
 test("a saved finding fails again where the mistake is, and passes where it is not", (t) => {

@@ -39,6 +39,8 @@ export class Probes {
   #random: Random;
   #watch: Watched[] = [];
   #watchLeft = 0;
+  /** The hardware reads entries anew now and then, as it may at any time. What is cached still shows other mistakes. */
+  #evicts = false;
   /** Tables that left their tree and wait for a flush. */
   readonly #queued = new Set<number>();
 
@@ -121,6 +123,7 @@ export class Probes {
    */
   watchMove(device: number, account: DomainAccount): void {
     this.#watchLeft = PROBES_IN_A_MOVE;
+    this.#evicts = this.#random.below(2) === 0;
     const others = DEVICES.filter((one) => one !== device && this.#accounts.ownerOf(one) !== undefined);
     for (const dfn of account.frames.edges().slice(0, PROBES)) {
       if (!this.#isPage(dfn)) continue;
@@ -157,9 +160,8 @@ export class Probes {
     return nameOf(this.#hardware.translateUncached(device, BigInt(dfn) * PAGE_BYTES, write));
   }
 
-  /** Now and then the hardware reads the device's entry anew, as it may at any time. */
   #cached(device: number, dfn: number): string {
-    if (this.#random.below(2) === 0) this.#hardware.evict(device);
+    if (this.#evicts && this.#random.below(2) === 0) this.#hardware.evict(device);
     return nameOf(this.#hardware.dma(device, BigInt(dfn) * PAGE_BYTES, 4, false));
   }
 

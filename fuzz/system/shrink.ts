@@ -17,7 +17,7 @@ interface On<Shape> {
 export type Failing = On<MachineShape>;
 
 /** Pairs are tried in programs of at most so many operations: they are as many as its square. */
-const PAIRS_UP_TO = 16;
+const PAIRS_UP_TO = 12;
 
 /** What a machine is like where nothing asks for more. */
 const PLAIN: Omit<MachineShape, "system"> = {
@@ -70,10 +70,13 @@ function shrink<Shape>(
 ): On<Shape> {
   let best = failing;
   let left = executions;
+  const tried = new Set<string>();
   const tries = (candidate: Partial<On<Shape>>): boolean => {
-    if (left === 0) return false;
-    left--;
     const next = { ...best, ...candidate };
+    const name = JSON.stringify(next);
+    if (left === 0 || tried.has(name)) return false;
+    tried.add(name);
+    left--;
     if (!fails(next)) return false;
     best = next;
     return true;
