@@ -129,8 +129,13 @@ async function rowOf(mutant: Mutant | Control): Promise<MatrixRow> {
   });
   const row = matrixRow(mutant, life);
   say(textMatrix(row));
-  if (!isCaught(row) && life.sentence !== undefined) say(`        ${life.sentence}`);
+  if (!isCaught(row)) say(`        ${life.sentence ?? whyNothingIsSaid(life)}`);
   return row;
+}
+
+/** A mutant that no table can be made of dies of itself, and judges nobody. */
+function whyNothingIsSaid({ operations }: MutantLife): string {
+  return operations.includes(undefined) ? "nothing was found" : "no table can be made of it";
 }
 
 async function runOperators(count: number): Promise<boolean> {
