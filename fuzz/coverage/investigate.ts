@@ -21,7 +21,7 @@ import type { SystemName } from "../system/names.js";
 import type { SystemOperation } from "../system/operations.js";
 import { systemFindingFromText } from "../system/saved.js";
 import type { MachineShape } from "../system/shape.js";
-import { shrinkProgram } from "../system/shrink.js";
+import { type Failing, shrinkFailure } from "../system/shrink.js";
 import { failureOf, type SystemFinding, seedOf } from "../system/unit.js";
 import { execute } from "./execute.js";
 import { type Investigated, systemInvestigated, tableInvestigated } from "./investigated.js";
@@ -76,13 +76,13 @@ function ofMachine({ program, input, out }: Investigation, system: SystemName): 
 
 /** Made small as far as it breaks the same property; undefined: it does not fail again. */
 function shrunkFinding(finding: SystemFinding): SystemFinding | undefined {
-  const { shape, unit, invariant } = finding;
-  const failureIn = (program: SystemFinding["program"]) => failureOf(shape, seedOf(unit), program);
-  const fails = (program: SystemFinding["program"]) => failureIn(program)?.invariant === invariant;
-  if (!fails(finding.program)) return undefined;
-  const program = shrinkProgram(finding.program, fails, EXECUTIONS_AT_MOST);
-  const sentence = failureIn(program)?.sentence ?? finding.sentence;
-  return { ...finding, sentence, program, shrunkFrom: finding.program.length };
+  const { unit, invariant } = finding;
+  const failureIn = ({ shape, program }: Failing) => failureOf(shape, seedOf(unit), program);
+  const fails = (failing: Failing) => failureIn(failing)?.invariant === invariant;
+  if (!fails(finding)) return undefined;
+  const { shape, program } = shrinkFailure(finding, fails, EXECUTIONS_AT_MOST);
+  const sentence = failureIn({ shape, program })?.sentence ?? finding.sentence;
+  return { ...finding, shape, sentence, program, shrunkFrom: finding.program.length };
 }
 
 async function stampsOf(files: Readonly<Record<string, string>>): Promise<ReadonlyMap<string, MutantStamp>> {
