@@ -10,7 +10,7 @@ import { canWords, judgeWords } from "../fuzz/against/protocol.js";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const genpt = fileURLToPath(new URL("../esm/fuzz/cli/genpt.js", import.meta.url));
 const temporary = mkdtempSync(join(tmpdir(), "genpt-against-docs-"));
-for (const folder of ["fuzz", "docs"]) symlinkSync(join(root, folder), join(temporary, folder));
+for (const folder of ["fuzz", "docs", "corpus"]) symlinkSync(join(root, folder), join(temporary, folder));
 
 test.after.always(() => rmSync(temporary, { recursive: true, force: true }));
 

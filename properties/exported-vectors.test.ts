@@ -11,6 +11,7 @@ import {
   exportHeader,
   exportProgram,
   exportUnit,
+  leftOut,
 } from "../fuzz/conform/index.js";
 import { canCreate } from "../fuzz/lockstep/index.js";
 import { type Configuration, configurations, type Operation, Prot } from "../models/index.js";
@@ -74,6 +75,13 @@ test("a program is exported as its operations stand, but for those that vectors 
   t.deepEqual(
     ops.map(({ op }: { readonly op: string }) => op),
     names,
+  );
+  t.deepEqual(
+    [...leftOut(configuration, [...program, { op: "cut", iova: 0n }, ...program])],
+    [
+      ["entries", 2],
+      ["cut", 1],
+    ],
   );
   t.deepEqual([ops[0].failAlloc, ops[0].ret, ops[1].ret], [1, -12, 0]);
   t.is(live, 2);

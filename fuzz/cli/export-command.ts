@@ -7,7 +7,7 @@ import {
   ProgramError,
   parseProgram,
 } from "../../models/index.js";
-import { ExportError, exportHeader, exportProgram, exportUnit } from "../conform/index.js";
+import { ExportError, exportHeader, exportProgram, exportUnit, leftOut } from "../conform/index.js";
 import { parseCorpusFile, parseToken, TokenError } from "../lockstep/index.js";
 import { seedFrom } from "./seeds.js";
 import { Exit, selectConfigurations, UsageError } from "./usage.js";
@@ -23,6 +23,8 @@ export interface ExportOptions {
 /** A case to be written: its configuration, and its line. */
 interface Case {
   readonly configuration: Configuration;
+  /** What of a program vectors have no words for; of a unit such operations are not drawn. */
+  readonly leftOut?: string;
   line(): string;
 }
 
@@ -34,6 +36,7 @@ export function exportCommand(whats: readonly string[], options: ExportOptions):
     const other = cases.map((one) => configurationName(one.configuration)).find((one) => one !== name);
     if (other !== undefined) throw new UsageError(`one file has one configuration: ${name}, or ${other}`);
     const text = `${[exportHeader(configuration), ...cases.map((one) => one.line())].join("\n")}\n`;
+    for (const one of cases) if (one.leftOut !== undefined) process.stderr.write(`${one.leftOut}\n`);
     if (options.out === undefined) process.stdout.write(text);
     else {
       writeFileSync(options.out, text);
@@ -67,7 +70,12 @@ function caseOf(what: string): Case {
   const { configuration, operations } = /^\s*\{\s*"invariant"/.test(text)
     ? parseCorpusFile(text, what)
     : plainProgram(text, what);
-  return { configuration, line: () => exportProgram(configuration, operations, what) };
+  const lost = [...leftOut(configuration, operations)].map(([op, count]) => `${count} ${op}`);
+  return {
+    configuration,
+    line: () => exportProgram(configuration, operations, what),
+    ...(lost.length > 0 && { leftOut: `${what}: vectors have no words for ${lost.join(", ")}: left out` }),
+  };
 }
 
 function plainProgram(text: string, file: string) {

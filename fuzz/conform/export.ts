@@ -59,8 +59,44 @@ export function exportProgram(
   name: string,
 ): string {
   const recorder = new Recorder(configuration);
-  const spoken = operations.flatMap((operation) => recorder.adapt(operation) ?? []);
+  const spoken = operations.flatMap((operation) => spokenAs(configuration, operation) ?? []);
   return recorder.caseOf(0, name, () => runProgram(configuration, spoken, () => recorder));
+}
+
+/** The operations of a program that its case lacks, since vectors have no words for them: how many of each. */
+export function leftOut(
+  configuration: Configuration,
+  operations: readonly Operation[],
+): ReadonlyMap<Operation["op"], number> {
+  const counts = new Map<Operation["op"], number>();
+  for (const operation of operations) {
+    if (spokenAs(configuration, operation) !== undefined) continue;
+    counts.set(operation.op, (counts.get(operation.op) ?? 0) + 1);
+  }
+  return counts;
+}
+
+/**
+ * An operation in the words of the recordings of deployed code, undefined where these have none: there whoever writes
+ * is asked to set the dirty state, and a call has no page sizes of its own.
+ */
+function spokenAs(configuration: Configuration, operation: Operation): Operation | undefined {
+  switch (operation.op) {
+    case "map":
+      return operation.pageSizes === undefined ? operation : undefined;
+    case "deviceWrite":
+      return shapeOf(configuration).tracksDirty ? { op: "setDirty", iova: operation.iova } : undefined;
+    case "unmap":
+    case "unmapGathered":
+    case "sync":
+    case "lookup":
+    case "setDirty":
+    case "readAndClearDirty":
+    case "failNextAllocation":
+      return operation;
+    default:
+      return undefined;
+  }
 }
 
 /** The implementation, noting what each operation gave. */
@@ -76,24 +112,8 @@ class Recorder extends PageTableSubject {
     this.#format = vectorFormat(configuration);
   }
 
-  /** In vectors whoever writes is asked to set the dirty state, and a call has no page sizes of its own. */
   adapt(operation: Operation): Operation | undefined {
-    switch (operation.op) {
-      case "map":
-        return operation.pageSizes === undefined ? operation : undefined;
-      case "deviceWrite":
-        return shapeOf(this.configuration).tracksDirty ? { op: "setDirty", iova: operation.iova } : undefined;
-      case "unmap":
-      case "unmapGathered":
-      case "sync":
-      case "lookup":
-      case "setDirty":
-      case "readAndClearDirty":
-      case "failNextAllocation":
-        return operation;
-      default:
-        return undefined;
-    }
+    return spokenAs(this.configuration, operation);
   }
 
   override apply(operation: AskedOperation): Outcome {

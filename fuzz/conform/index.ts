@@ -1,7 +1,7 @@
 /** Conformance vectors: what deployed implementations write, replayed on this one. */
 export { type CreationDeviation, type CreationResult, replayCreation } from "./creates.js";
 export { DEVIATIONS, type DeviationName } from "./deviations.js";
-export { type ExportedUnit, exportHeader, exportProgram, exportUnit } from "./export.js";
+export { type ExportedUnit, exportHeader, exportProgram, exportUnit, leftOut } from "./export.js";
 export { ExportError } from "./export-header.js";
 export { ioConfiguration, ioMode } from "./io-configuration.js";
 export { IO_DEVIATIONS, type IoDeviationName, rightTree } from "./io-deviations.js";
