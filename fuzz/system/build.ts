@@ -19,11 +19,13 @@ import {
   VtdUnitDevice,
 } from "../../models/iommu/index.js";
 import { DEFAULT_CAPABILITY, DEFAULT_EXTENDED_CAPABILITY } from "../../models/iommu/intel/registers.js";
+import { unitNumber } from "./devices.js";
 import type { MachineShape } from "./shape.js";
+import { JudgedUnits } from "./units.js";
 
 export interface MachineParts {
   readonly memory: TableMemory;
-  readonly hardware: IommuHardware;
+  readonly hardware: JudgedUnits;
   readonly queues: CpuFreeQueues;
   readonly system: JudgedSystem;
 }
@@ -50,50 +52,82 @@ export function buildMachine(shape: MachineShape): MachineParts {
 
 function buildAmd(shape: MachineShape, memory: TableMemory, queues: CpuFreeQueues): MachineParts {
   const { cachesNotPresent, waits, quarantine, superpages, addressBits } = shape;
-  const hardware = new AmdIommuDevice(physical(memory), { cachesNotPresent, waits });
-  const exchange128 = exchangeWithinThread;
-  const unit = AmdUnit.create({
-    memory,
-    registers: hardware,
-    relax: relaxed(hardware),
-    exchange128,
-    lastRequester: 0x3ff,
+  const made = numbersOf(shape).map(() => {
+    const hardware = new AmdIommuDevice(physical(memory), { cachesNotPresent, waits });
+    const unit = AmdUnit.create({
+      memory,
+      registers: hardware,
+      relax: relaxed(hardware),
+      exchange128: exchangeWithinThread,
+      lastRequester: 0x3ff,
+    });
+    if (unit === undefined) throw new Error("no memory for the unit");
+    unit.enable();
+    return { hardware, unit };
   });
-  if (unit === undefined) throw new Error("no memory for the unit");
-  unit.enable();
   const common = { memory, freeQueue: queues, quarantine, superpages };
-  const system = new AmdSystem({ ...common, units: [unit], cachesNotPresent, addressBits, Table: AmdTable });
-  return { memory, hardware, queues, system };
+  const system = new AmdSystem({
+    ...common,
+    units: made.map(({ unit }) => unit),
+    unitOf: ({ bus }) => made[unitNumber(shape, bus << 8)].unit,
+    cachesNotPresent,
+    addressBits,
+    Table: AmdTable,
+  });
+  return { memory, hardware: judged(shape, made), queues, system };
 }
 
 function buildIntel(shape: MachineShape, memory: TableMemory, queues: CpuFreeQueues): MachineParts {
   const { quarantine, superpages, registersOnly, tablesSeen, waits } = shape;
-  const tables = tablesSeen === "at-once" ? undefined : new NonCoherentMemory(physical(memory));
-  if (tables !== undefined) hearOfStores(memory, tables);
-  const hardware = new VtdUnitDevice(physical(memory), {
-    capability: capabilityOf(shape),
-    extendedCapability: DEFAULT_EXTENDED_CAPABILITY & ~(tablesSeen === "written-back" ? COHERENT : 0n),
-    waits,
-    lateCommands: waits,
-    tables,
-  });
-  const writeBack = (address: number, bytes: number) => tables?.cleaned(address, bytes);
-  const exchange128 = tables === undefined ? exchangeWithinThread : exchangeBehind(tables);
-  const options = {
-    ...{ memory, registers: hardware, relax: relaxed(hardware), exchange128 },
-    ...(tablesSeen === "written-back" ? { writeBack } : {}),
-    withoutQueue: registersOnly,
+  // Each unit has a view of its own; what is written back is so for all of them.
+  const views =
+    tablesSeen === "at-once" ? [] : numbersOf(shape).map(() => new NonCoherentMemory(physical(memory)));
+  if (views.length > 0) hearOfStores(memory, views);
+  const writeBack = (address: number, bytes: number) => {
+    for (const view of views) view.cleaned(address, bytes);
   };
-  const unit = shape.scalable ? ScalableUnit.create(options) : IntelUnit.create(options);
-  if (unit === undefined) throw new Error("no memory for the unit");
-  unit.enable();
-  const incoherent =
-    tablesSeen === "written-back"
-      ? (address: bigint, bytes: number) => writeBack(Number(address), bytes)
-      : undefined;
+  const isIncoherent = tablesSeen === "written-back";
+  const made = numbersOf(shape).map((number) => {
+    const hardware = new VtdUnitDevice(physical(memory), {
+      capability: capabilityOf(shape),
+      extendedCapability: DEFAULT_EXTENDED_CAPABILITY & ~(isIncoherent ? COHERENT : 0n),
+      waits,
+      lateCommands: waits,
+      tables: views.at(number),
+    });
+    const exchange128 = views.length === 0 ? exchangeWithinThread : exchangeBehind(views);
+    const options = {
+      ...{ memory, registers: hardware, relax: relaxed(hardware), exchange128 },
+      ...(isIncoherent ? { writeBack } : {}),
+      withoutQueue: registersOnly,
+    };
+    const unit = shape.scalable ? ScalableUnit.create(options) : IntelUnit.create(options);
+    if (unit === undefined) throw new Error("no memory for the unit");
+    unit.enable();
+    return { hardware, unit };
+  });
+  const incoherent = isIncoherent
+    ? (address: bigint, bytes: number) => writeBack(Number(address), bytes)
+    : undefined;
   const common = { memory, freeQueue: queues, quarantine, superpages, incoherent };
-  const system = new IntelSystem({ ...common, units: [unit], Table: IntelTable });
-  return { memory, hardware, queues, system };
+  const system = new IntelSystem({
+    ...common,
+    units: made.map(({ unit }) => unit),
+    unitOf: ({ bus }) => made[unitNumber(shape, bus << 8)].unit,
+    Table: IntelTable,
+  });
+  return { memory, hardware: judged(shape, made), queues, system };
+}
+
+function numbersOf({ units }: MachineShape): readonly number[] {
+  return Array.from({ length: units }, (_, number) => number);
+}
+
+function judged(shape: MachineShape, made: readonly { readonly hardware: IommuHardware }[]): JudgedUnits {
+  return new JudgedUnits(
+    made.map(({ hardware }) => hardware),
+    (device) => unitNumber(shape, device),
+  );
 }
 
 function capabilityOf({ cachesNotPresent, addressBits, tablesSeen }: MachineShape): bigint {
@@ -102,29 +136,36 @@ function capabilityOf({ cachesNotPresent, addressBits, tablesSeen }: MachineShap
   return wide | misses | (tablesSeen === "buffer-flushed" ? WRITE_BUFFER : 0n);
 }
 
-/** Tells the memory that the unit sees what the CPU stores. */
-function hearOfStores(memory: TableMemory, tables: NonCoherentMemory): void {
-  const addressOf = (word: number) => Number(memory.addressOf(word));
+/** Tells the units' views what the CPU stores. */
+function hearOfStores(memory: TableMemory, views: readonly NonCoherentMemory[]): void {
+  const stored = (word: number, old: number) => {
+    const address = Number(memory.addressOf(word));
+    for (const view of views) view.stored(address, old);
+  };
   memory.observer = {
-    stored: (word, old) => tables.stored(addressOf(word), old),
+    stored,
     storedPair: (word, oldLow, oldHigh) => {
-      tables.stored(addressOf(word), oldLow);
-      tables.stored(addressOf(word) + 4, oldHigh);
+      stored(word, oldLow);
+      stored(word + 1, oldHigh);
     },
-    allocated: (word, frameLg2) => tables.zeroed(addressOf(word), GARBAGE, 2 ** frameLg2),
+    allocated: (word, frameLg2) => {
+      for (const view of views) view.zeroed(Number(memory.addressOf(word)), GARBAGE, 2 ** frameLg2);
+    },
     quarantined: () => {},
     released: () => {},
     published: () => {},
   };
 }
 
-/** An observer hears of the halves one after the other: the unit must not see the new second one with the old first. */
-function exchangeBehind(tables: NonCoherentMemory): Exchange128 {
+/** An observer hears of the halves one after the other: no unit must see the new second one with the old first. */
+function exchangeBehind(views: readonly NonCoherentMemory[]): Exchange128 {
   return (memory, word, expected, wanted) => {
     if (!exchangeWithinThread(memory, word, expected, wanted)) return false;
-    expected.forEach((value, index) => {
-      tables.stored(Number(memory.addressOf(word + index)), value);
-    });
+    for (const view of views) {
+      expected.forEach((value, index) => {
+        view.stored(Number(memory.addressOf(word + index)), value);
+      });
+    }
     return true;
   };
 }

@@ -27,6 +27,11 @@ export function unityOf({ unity }: MachineShape, device: number): Unity | undefi
   return unity && device !== CACHING ? UNITY : undefined;
 }
 
+/** Which unit a device is behind: each bus has one, as far as there are so many. */
+export function unitNumber({ units }: MachineShape, device: number): number {
+  return ((device >> 8) - 1) % units;
+}
+
 /** As the drivers are told of it. */
 export function systemDevice(shape: MachineShape, device: number): SystemDevice {
   const unity = unityOf(shape, device);

@@ -163,9 +163,9 @@ export class Machine {
   #readFaults(): void {
     const { system, hardware } = this.#parts;
     const lines = system.readFaults().flatMap((report) => report.lines);
-    const faults = hardware.faults();
-    const since = faults.slice(this.#faultsRead).filter(({ isLogged }) => isLogged).length;
-    this.#faultsRead = faults.length;
+    const logged = hardware.faults().filter(({ isLogged }) => isLogged).length;
+    const since = logged - this.#faultsRead;
+    this.#faultsRead = logged;
     if (since > 0 !== lines.length > 0) fail("58", `${since} faults, and ${lines.length} lines about them`);
   }
 

@@ -1,12 +1,13 @@
 /** DMA as the judge: between any two operations, and between any two stores of one. */
 import type { TableMemory } from "../../impl/memory/table-memory.js";
-import type { DmaOutcome, IommuHardware } from "../../models/iommu/index.js";
+import type { DmaOutcome } from "../../models/iommu/index.js";
 import type { Random } from "../../models/random.js";
 import type { FrameMap } from "../../reference/frame-map.js";
 import type { Accounts, DomainAccount } from "./account.js";
 import { DEVICES, REQUESTERS, UNITY_EDGES, unityOf } from "./devices.js";
 import { factName, fail, NOTHING, nameOf, pageName, SystemDifference } from "./difference.js";
 import { dfnLimit, type MachineShape } from "./shape.js";
+import type { JudgedUnits } from "./units.js";
 
 const PAGE_BYTES = 4096n;
 /** Requests to this window are interrupts, and not translated. */
@@ -33,7 +34,7 @@ export class Probes {
   /** What was seen in the midst of an operation. */
   seen: SystemDifference | undefined;
   readonly #shape: MachineShape;
-  readonly #hardware: IommuHardware;
+  readonly #hardware: JudgedUnits;
   readonly #accounts: Accounts;
   #memory: TableMemory | undefined;
   #random: Random;
@@ -44,7 +45,7 @@ export class Probes {
   /** Tables that left their tree and wait for a flush. */
   readonly #queued = new Set<number>();
 
-  constructor(shape: MachineShape, hardware: IommuHardware, accounts: Accounts, random: Random) {
+  constructor(shape: MachineShape, hardware: JudgedUnits, accounts: Accounts, random: Random) {
     this.#shape = shape;
     this.#hardware = hardware;
     this.#accounts = accounts;

@@ -20,7 +20,9 @@ export function isSystemFinding(text: string): boolean {
 
 /** @throws RangeError where the text is none, or one of a machine that this version does not have */
 export function systemFindingFromText(text: string): SystemFinding {
-  const finding: SystemFinding = JSON.parse(text);
+  const saved: SystemFinding = JSON.parse(text);
+  // Findings from before a machine could have two units do not say how many it has.
+  const finding = { ...saved, shape: { ...saved.shape, units: saved.shape?.units ?? 1 } };
   const { shape, program, unit } = finding;
   const system = systemNames.find((name) => name === shape?.system);
   const isWhole = system !== undefined && Array.isArray(program) && typeof unit?.seed === "string";

@@ -27,6 +27,8 @@ export interface MachineShape {
   readonly registersOnly: boolean;
   /** VT-d: the unit sees tables when they were written back, or when the chipset's buffer was flushed. */
   readonly tablesSeen: "at-once" | "written-back" | "buffer-flushed";
+  /** How many there are: with two, the devices of one domain may be behind different ones. */
+  readonly units: 1 | 2;
 }
 
 export function drawShape(system: SystemName, random: Pick<Draws, "below">): MachineShape {
@@ -50,6 +52,7 @@ export function drawShape(system: SystemName, random: Pick<Draws, "below">): Mac
     preempts: oneIn(5),
     registersOnly: oneIn(4) && isIntel && !scalable,
     tablesSeen: !isIntel || seen > 1 ? "at-once" : seen === 0 ? "written-back" : "buffer-flushed",
+    units: oneIn(3) ? 2 : 1,
   };
 }
 

@@ -33,6 +33,7 @@ const PLAIN: Omit<MachineShape, "system"> = {
   preempts: false,
   registersOnly: false,
   tablesSeen: "at-once",
+  units: 1,
 };
 
 /**
