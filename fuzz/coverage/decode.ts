@@ -35,8 +35,6 @@ import {
   RecordDraws,
 } from "./bytes.js";
 
-export { bytesAtMost, operationsAtMost } from "./bytes.js";
-
 const HEADER_BYTES = 2;
 /** Items that a literal map may write: arbitrary numbers would ask for millions. */
 const ITEMS_AT_MOST = 1 << 15;

