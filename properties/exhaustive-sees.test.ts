@@ -195,7 +195,7 @@ const mutants = [
   },
   { name: "freeCovered", body: "return 0;", says: "no table is ever freed", operations: 2 },
   { name: "beginsEntry", body: "return true;", says: "unmapping begins inside an entry", operations: 2 },
-  { name: "cleanEntry", body: "return;", says: "what is reported dirty stays dirty", operations: 3 },
+  { name: "clearEntry", body: "return;", says: "what is reported dirty stays dirty", operations: 3 },
   { name: "isDirty", body: "return false;", says: "nothing is ever dirty", operations: 2 },
   { name: "nextLargerSizeLg2", body: "return 64;", says: "pages do not grow within a table", operations: 1 },
   { name: "giveBack", body: "return;", says: "the levels of a growth that failed leak", operations: 2 },

@@ -14,7 +14,7 @@ export const invariants = {
   I12: "after every store a walk gives the old translation or the new one, never a third, never a hole elsewhere",
   I13: "a walker that sees only what was written back sees every item of a finished operation",
   I14: "every item is legal for its format: reserved, software, level and size bits",
-  I15: "what devices wrote since the last clear is reported by the next clear that touches it",
+  I15: "what devices wrote, or used, since the last clear is reported by the next clear that touches it",
   I16: "old translations hold while the top grows, and root and level are read as one",
   I17: "every operation ends within a bound that its arguments give",
   I18: "addresses beyond the input or output width are refused, at both ends",

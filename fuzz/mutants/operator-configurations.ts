@@ -29,6 +29,8 @@ const OF_FILE: Readonly<Record<string, readonly string[]>> = {
     "armv8-stage1/4k-hd-nogaps",
     "armv8-stage2/4k-hd",
     "armv8-stage1/4k-lpa2-hd-noncoh",
+    "x86-64/vtdfs-4l",
+    "riscv64/sv39-accessed",
   ],
 };
 

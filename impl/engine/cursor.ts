@@ -116,9 +116,8 @@ export class Cursor {
   /** As `dirty`, of what devices used at all. */
   get accessed(): boolean {
     const words = this.domain.words;
-    const end = this.item + this.itemsWords;
-    for (let item = this.item; item < end; item += itemWords) {
-      if ((words[item] & accessedLow) !== 0) return true;
+    for (let left = this.itemsWords - itemWords; left >= 0; left -= itemWords) {
+      if ((words[this.item + left] & accessedLow) !== 0) return true;
     }
     return false;
   }

@@ -3,6 +3,13 @@ import type { Mutant } from "../mutant.js";
 
 const several = ["amdv1/top2-va64", "x86-64/vtdfs-4l", "riscv64/sv39", "vtd-second-stage/4l"];
 const amdv1 = ["amdv1/top2-va64", "amdv1/top3-va64"];
+const accessed = [
+  "x86-64/vtdfs-4l",
+  "riscv64/sv39-accessed",
+  "armv8-stage1/4k-all-accessed",
+  "vtd-second-stage/4l",
+  ...amdv1,
+];
 const signed = ["riscv64/sv39", "x86-64/amdv2-4l", "x86-64/amdv2-5l"];
 
 export const readingMutants: readonly Mutant[] = [
@@ -137,8 +144,8 @@ export const readingMutants: readonly Mutant[] = [
     patches: [
       {
         file: "engine/dirty",
-        find: "storeWord(domain, words, item, cleaned(low));",
-        replace: "{ storeWord(domain, words, item, 0); storeWord(domain, words, item, cleaned(low)); }",
+        find: "flipBits(domain, words, item, low ^ cleaned(low));",
+        replace: "{ flipBits(domain, words, item, low); flipBits(domain, words, item, cleaned(low)); }",
       },
     ],
   },
@@ -178,7 +185,11 @@ export const readingMutants: readonly Mutant[] = [
     configurations: amdv1,
     invariants: ["I15"],
     patches: [
-      { file: "engine/dirty", find: "cleanEntry(domain, cursor); gather.add", replace: "gather.add" },
+      {
+        file: "engine/dirty",
+        find: "clearEntry(domain, cursor, ofAccesses); gather.add",
+        replace: "gather.add",
+      },
     ],
   },
   {
@@ -190,9 +201,9 @@ export const readingMutants: readonly Mutant[] = [
     patches: [
       {
         file: "engine/dirty",
-        find: "out.dirty(low, high, endLow, endHigh);",
+        find: "out.found(low, high, endLow, endHigh);",
         replace:
-          "if (below(low, high, firstLow, firstHigh)) { low = firstLow; high = firstHigh; } out.dirty(low, high, endLow, endHigh);",
+          "if (below(low, high, firstLow, firstHigh)) { low = firstLow; high = firstHigh; } out.found(low, high, endLow, endHigh);",
       },
     ],
   },
@@ -209,5 +220,35 @@ export const readingMutants: readonly Mutant[] = [
         replace: "if (!this.signExtended) return Status.OK;",
       },
     ],
+  },
+  {
+    id: "F55",
+    title: "an entry is reported as accessed and stays so",
+    source: "oracle fault",
+    configurations: accessed,
+    invariants: ["I15"],
+    patches: [{ file: "engine/dirty", find: "flipBits(domain, words, item, accessedLow);", replace: ";" }],
+  },
+  {
+    id: "F56",
+    title: "what is cleared of accesses is not invalidated: hardware that keeps it never marks it again",
+    source: "oracle fault",
+    configurations: accessed,
+    invariants: ["I11", "I9"],
+    patches: [
+      {
+        file: "engine/dirty",
+        find: "gather.add(low, high, endLow, endHigh, 1 << cursor.level, 0);",
+        replace: "if (!ofAccesses) gather.add(low, high, endLow, endHigh, 1 << cursor.level, 0);",
+      },
+    ],
+  },
+  {
+    id: "F57",
+    title: "a page that is merged of others does not count as accessed though one of them did",
+    source: "oracle fault",
+    configurations: accessed,
+    invariants: ["I15"],
+    patches: [{ file: "engine/resize", find: "return accessed ? accessedLow : 0;", replace: "return 0;" }],
   },
 ];
