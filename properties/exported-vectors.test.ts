@@ -11,6 +11,7 @@ import {
   exportHeader,
   exportProgram,
   exportUnit,
+  formatReport,
   leftOut,
 } from "../fuzz/conform/index.js";
 import { canCreate } from "../fuzz/lockstep/index.js";
@@ -102,6 +103,14 @@ for (const [what, from, to] of alterations) {
     t.false(agrees(await conform(what, [header, line.replace(from, to)])));
   });
 }
+
+test("an item that differs is told with its addresses, as recorded and as here", async (t) => {
+  const [, from, to] = alterations[2];
+  const line = exportProgram(configuration, program, "by hand").replace(from, to);
+  const text = formatReport([await conform("told", [header, line])]);
+  const place = "0x0000_0000_1000 – 0x0000_0000_1fff  level 0  leaf";
+  t.true(text.includes(`    - ${place} 0x7000000000002003\n    + ${place} 0x7000000000002001\n`), text);
+});
 
 test("a format without vectors is refused with a sentence", (t) => {
   const unknown = configurations.find(({ format }) => format === "dart1");

@@ -11,7 +11,7 @@ import type { CaseResult, Failure } from "./replay.js";
 import { diffTrees, sameTree } from "./tree.js";
 import type { VectorTable } from "./vector.js";
 
-const TABLE_DIFF_LINES = 40;
+const TABLE_DIFF_ITEMS = 20;
 
 /** Replays the cases of one configuration, one after the other. */
 export class IoReplay {
@@ -87,7 +87,7 @@ export class IoReplay {
     } catch (error) {
       return earlier ?? stateFailure("tables", "a tree", textOf(error));
     }
-    const tableDiff = sameTree(expected, got) ? [] : diffTrees(this.#facts, expected, got, TABLE_DIFF_LINES);
+    const tableDiff = sameTree(expected, got) ? [] : diffTrees(this.#facts, expected, got, TABLE_DIFF_ITEMS);
     if (earlier !== undefined) return { ...earlier, tableDiff };
     if (tableDiff.length === 0) return undefined;
     return stateFailure("tables", "as recorded", `${tableDiff.length} lines of difference`, tableDiff);

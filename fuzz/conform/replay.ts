@@ -34,7 +34,7 @@ export interface CaseResult {
   readonly isInput: boolean;
 }
 
-const TABLE_DIFF_LINES = 40;
+const TABLE_DIFF_ITEMS = 20;
 /** The fields that a dragged gather makes incomparable, up to its sync. */
 const GATHER_FIELDS = ["gather", "pending", "freed"];
 
@@ -81,7 +81,7 @@ export class Replay {
     const tree = table.tree();
     const tableDiff = sameTree(vector.tables, tree)
       ? []
-      : diffTrees(geometryOf(this.#creation.format), vector.tables, tree, TABLE_DIFF_LINES);
+      : diffTrees(geometryOf(this.#creation.format), vector.tables, tree, TABLE_DIFF_ITEMS);
     if (earlier !== undefined) return { ...earlier, tableDiff };
     if (tableDiff.length > 0) {
       return stateFailure("tables", "as recorded", `${tableDiff.length} lines of difference`, tableDiff);

@@ -187,7 +187,7 @@ function failureLines(file: string, where: string, result: CaseResult): readonly
   );
   lines.push(`  ${failure.field}`, `    expected  ${failure.expected}`, `    got       ${failure.got}`);
   if (failure.tableDiff.length > 0) {
-    lines.push("  the tables after the last operation:");
+    lines.push("  the tables after the last operation, - as recorded, + here:");
     for (const line of failure.tableDiff) lines.push(`    ${line}`);
   }
   return lines;

@@ -3,6 +3,7 @@
  * here from the architectures' bits, not by the code under test.
  */
 import type { TableMemory } from "../../impl/common.js";
+import { diffLines, type TableDifference } from "../images/index.js";
 import type { VectorItem, VectorTable } from "./vector.js";
 
 /** The bits that decide what an item is, of one format. */
@@ -112,53 +113,57 @@ export function sameTree(expected: VectorTable, got: VectorTable): boolean {
   return true;
 }
 
-/** Says item by item where two trees differ, at most `limit` lines; empty if they do not. */
+/**
+ * Says item by item where two trees differ, as `genpt compare` does; empty if they do not. `-` stands before what is
+ * expected. At most `limit` items are shown.
+ */
 export function diffTrees(
   geometry: TreeGeometry,
   expected: VectorTable,
   got: VectorTable,
   limit: number,
 ): readonly string[] {
-  const lines: string[] = [];
   if (expected.level !== got.level) {
-    lines.push(`root  expected a table of level ${expected.level}, got one of level ${got.level}`);
-    return lines;
+    return [
+      `- the root is a table of level ${expected.level}`,
+      `+ the root is a table of level ${got.level}`,
+    ];
   }
-  diffTable(expected, got, 0n, "", geometry, lines);
-  if (lines.length <= limit) return lines;
-  return [...lines.slice(0, limit), `… and ${lines.length - limit} more items`];
+  const differences: TableDifference[] = [];
+  diffTable(geometry, expected, got, 0n, differences);
+  const lines = differences.slice(0, limit).flatMap(diffLines);
+  return differences.length <= limit ? lines : [...lines, `… and ${differences.length - limit} more items`];
 }
 
 function diffTable(
+  geometry: TreeGeometry,
   expected: VectorTable,
   got: VectorTable,
   iova: bigint,
-  path: string,
-  geometry: TreeGeometry,
-  lines: string[],
+  differences: TableDifference[],
 ): void {
-  const lg2 = BigInt(geometry.granuleLg2 + expected.level * geometry.tableBitsLg2);
+  const { level } = expected;
+  const lengthBytes = 1n << BigInt(geometry.granuleLg2 + level * geometry.tableBitsLg2);
   const wanted = new Map(expected.items.map((item) => [item.index, item]));
   const present = new Map(got.items.map((item) => [item.index, item]));
   const indices = [...new Set([...wanted.keys(), ...present.keys()])].sort((a, b) => a - b);
   for (const index of indices) {
     const a = wanted.get(index);
     const b = present.get(index);
-    const at = iova + (BigInt(index) << lg2);
-    const place = `${path}[${index}]`;
+    const at = iova + BigInt(index) * lengthBytes;
     const sameKind = (a?.table === undefined) === (b?.table === undefined);
     if (a?.raw !== b?.raw || !sameKind) {
-      const where = `level ${expected.level} ${place} iova 0x${at.toString(16)}`;
-      lines.push(`${where}  expected ${itemText(a)}  got ${itemText(b)}`);
+      differences.push({ iova: at, lengthBytes, first: itemText(level, a), second: itemText(level, b) });
     }
     if (a?.table !== undefined && b?.table !== undefined) {
-      diffTable(a.table, b.table, at, place, geometry, lines);
+      diffTable(geometry, a.table, b.table, at, differences);
     }
   }
 }
 
-function itemText(item: VectorItem | undefined): string {
-  if (item === undefined) return "nothing";
+function itemText(level: number, item: VectorItem | undefined): string | undefined {
+  if (item === undefined) return undefined;
   const raw = `0x${item.raw.toString(16).padStart(16, "0")}`;
-  return item.table === undefined ? `leaf ${raw}` : `table ${raw} (${item.table.items.length} items)`;
+  if (item.table === undefined) return `level ${level}  leaf ${raw}`;
+  return `level ${level}  table ${raw} (${item.table.items.length} items)`;
 }
