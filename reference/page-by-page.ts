@@ -329,7 +329,7 @@ export class PageByPage {
     return this.#pagesIn(page.entry).some((number) => this.#pages.get(number)?.[mark]);
   }
 
-  /** Makes entries of pages: at each address the largest size. All are as dirty and used as any entry there was. */
+  /** Makes entries of pages: at each address the largest size. All are dirty, and used, if one entry there was. */
   #split(from: bigint, end: bigint, sizes: readonly bigint[]): void {
     const page = this.#pageAt(from);
     if (page === undefined) return;
