@@ -30,7 +30,7 @@ const chosen = formatNames.flatMap((format) =>
 for (const configuration of partOf(chosen, "every allocation")) {
   test(`${configurationName(configuration)}: a failed allocation leaves its prefix, and the map succeeds when repeated`, (t) => {
     let failures = 0;
-    for (let seed = 0; failures < 4 && seed < 40; seed++)
+    for (let seed = 0; failures < 4 && seed < 200; seed++)
       failures += failEverywhere(configuration, seed, t.fail);
     t.true(failures >= 2, `${failures} failures`);
   });
