@@ -14,6 +14,7 @@ import { DEVICES, REQUESTERS, unityOf } from "../system/devices.js";
 import { CPUS, DOMAINS, drawOperation, frameInPhase } from "../system/generate.js";
 import type { SystemName } from "../system/names.js";
 import type { SystemOperation } from "../system/operations.js";
+import { PASIDS } from "../system/pasids.js";
 import { dfnLimit, drawShape, type MachineShape } from "../system/shape.js";
 import {
   ByteReader,
@@ -192,6 +193,7 @@ const FIELDS: Readonly<Record<string, Field>> = {
   domain: oneOf(DOMAINS),
   device: oneOf(REQUESTERS),
   cpu: oneOf(CPUS),
+  pasid: oneOf(PASIDS),
   access: oneOf([1, 2, 3]),
   nth: count(1),
   atMost: count(1),
@@ -225,6 +227,8 @@ const LITERALS: Readonly<Record<string, readonly string[]>> = {
   cpuStays: ["cpu"],
   cpuDead: ["cpu"],
   readFaults: [],
+  attachPasid: ["device", "pasid"],
+  detachPasid: ["device", "pasid"],
 };
 const literalNames = Object.keys(LITERALS);
 

@@ -39,6 +39,8 @@ export class Accounts {
   readonly domains = new Map<number, DomainAccount>();
   /** What a quarantined device finds wherever it looks: its scratch page, if it has one. */
   readonly scratch = new Map<number, string>();
+  /** By device, where its PASIDs lead that have tables, while it stays where it is. */
+  readonly pasids = new Map<number, Map<number, string>>();
   /** For want of memory these have not even their scratch page. */
   readonly refused = new Set<number>();
   readonly #shape: MachineShape;
@@ -72,6 +74,7 @@ export class Accounts {
   moved(device: number, owner: number | undefined): void {
     const former = this.ownerOf(device);
     if (former === owner) return;
+    this.pasids.delete(device);
     const unity = unityOf(this.#shape, device);
     if (owner === undefined) this.#owners.delete(device);
     else this.#owners.set(device, owner);
@@ -122,6 +125,12 @@ export class Accounts {
     const isNow = now && this.#shape.tablesSeen !== "buffer-flushed";
     const maps = isNow ? [account.frames] : this.mapsOf(account);
     return maps.map((frames) => factName(frames.at(dfn), write));
+  }
+
+  /** What a request with a PASID finds at the page of the PASID. */
+  allowedWith(device: number, pasid: number, ats: boolean): string {
+    const isRefused = ats && (!isCaching(device) || !keepsTranslations(this.#shape));
+    return isRefused ? NOTHING : (this.pasids.get(device)?.get(pasid) ?? NOTHING);
   }
 
   #inQuarantine(device: number, dfn: number): string {

@@ -1,11 +1,11 @@
 /** Machines of either vendor: the production drivers on one side, the model of the hardware on the other. */
 import { AmdSystem } from "../../impl/iommu/amd/system.js";
 import { AmdUnit } from "../../impl/iommu/amd/unit.js";
-import type { DeviceSystem, UnitReport } from "../../impl/iommu/device-system.js";
+import type { DeviceSystem, SystemDevice, UnitReport } from "../../impl/iommu/device-system.js";
 import { CpuFreeQueues } from "../../impl/iommu/free-queues.js";
 import { ScalableUnit } from "../../impl/iommu/intel/scalable-unit.js";
 import { IntelSystem } from "../../impl/iommu/intel/system.js";
-import { IntelUnit } from "../../impl/iommu/intel/unit.js";
+import { type DeviceUnit, IntelUnit } from "../../impl/iommu/intel/unit.js";
 import { type Exchange128, exchangeWithinThread } from "../../impl/iommu/unit-memory.js";
 import type { DomainPaging } from "../../impl/iommu/vendor.js";
 import { TableMemory } from "../../impl/memory/table-memory.js";
@@ -20,6 +20,7 @@ import {
 } from "../../models/iommu/index.js";
 import { DEFAULT_CAPABILITY, DEFAULT_EXTENDED_CAPABILITY } from "../../models/iommu/intel/registers.js";
 import { unitNumber } from "./devices.js";
+import { hasPasids, type PasidDriver } from "./pasids.js";
 import type { MachineShape } from "./shape.js";
 import { JudgedUnits } from "./units.js";
 
@@ -28,6 +29,8 @@ export interface MachineParts {
   readonly hardware: JudgedUnits;
   readonly queues: CpuFreeQueues;
   readonly system: JudgedSystem;
+  /** Undefined: there are none. */
+  readonly pasids: PasidDriver | undefined;
 }
 
 /** What both vendors' systems offer. */
@@ -74,7 +77,7 @@ function buildAmd(shape: MachineShape, memory: TableMemory, queues: CpuFreeQueue
     addressBits,
     Table: AmdTable,
   });
-  return { memory, hardware: judged(shape, made), queues, system };
+  return { memory, hardware: judged(shape, made), queues, system, pasids: undefined };
 }
 
 function buildIntel(shape: MachineShape, memory: TableMemory, queues: CpuFreeQueues): MachineParts {
@@ -116,7 +119,26 @@ function buildIntel(shape: MachineShape, memory: TableMemory, queues: CpuFreeQue
     unitOf: ({ bus }) => made[unitNumber(shape, bus << 8)].unit,
     Table: IntelTable,
   });
-  return { memory, hardware: judged(shape, made), queues, system };
+  const pasids = hasPasids(shape)
+    ? pasidDriver(system, (device) => made[unitNumber(shape, device)].unit)
+    : undefined;
+  return { memory, hardware: judged(shape, made), queues, system, pasids };
+}
+
+function pasidDriver(system: IntelSystem, unitOf: (device: number) => DeviceUnit): PasidDriver {
+  const unitFor = ({ id: { bus, devfn } }: SystemDevice) => {
+    const unit = unitOf((bus << 8) | devfn);
+    if (unit instanceof ScalableUnit) return unit;
+    throw new Error("PASIDs without scalable mode");
+  };
+  return {
+    attach(device, domain, pasid, root) {
+      const unit = unitFor(device);
+      const domainId = system.idOf(unit, domain) ?? 0;
+      return unit.attachPasid(device, pasid, { stage: "first", root, levels: 4, domainId });
+    },
+    detach: (device, pasid) => unitFor(device).detachPasid(device, pasid),
+  };
 }
 
 function numbersOf({ units }: MachineShape): readonly number[] {

@@ -2,6 +2,7 @@
 import type { Draws } from "../../models/index.js";
 import { DEVICES, REQUESTERS } from "./devices.js";
 import type { SystemOperation } from "./operations.js";
+import { hasPasids, PASIDS } from "./pasids.js";
 import { dfnLimit, type MachineShape } from "./shape.js";
 
 /** What draws: `below(n)` is a whole number from 0 to n − 1. */
@@ -38,6 +39,8 @@ const WEIGHTS: readonly (readonly [Op, number])[] = [
   ["idle", 6],
   ["assign", 6],
   ["quarantine", 2],
+  ["attachPasid", 3],
+  ["detachPasid", 2],
   ["failNextAllocation", 1],
   ["createDomain", 2],
   ["destroyDomain", 1],
@@ -64,6 +67,9 @@ export function drawOperation(random: Chance, shape: MachineShape): SystemOperat
       return { op, device, domain };
     case "quarantine":
       return { op, device };
+    case "attachPasid":
+    case "detachPasid":
+      return hasPasids(shape) ? { op, device, pasid: pick(random, PASIDS) } : drawDma(random, shape);
     case "map":
     case "legacyMap":
       return { op, domain, ...drawMapping(random, shape, domain) };

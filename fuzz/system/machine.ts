@@ -14,6 +14,7 @@ import { DEVICES, idOf, systemDevice, unityOf } from "./devices.js";
 import { fail, NOTHING, pageName } from "./difference.js";
 import { CPUS } from "./generate.js";
 import type { MapOperation, SystemOperation, UnmapOperation } from "./operations.js";
+import { PasidRoots, pasidOf } from "./pasids.js";
 import { Probes } from "./probes.js";
 import { dfnLimit, type MachineShape } from "./shape.js";
 
@@ -39,6 +40,8 @@ export class Machine {
   /** Frames that are no page table of a domain. */
   #otherFrames: number;
   readonly #framesAtFirst: number;
+  /** The tables of PASIDs, where there are any. */
+  readonly #roots: PasidRoots | undefined;
 
   /** @param spoil changes the machine before anything happens */
   constructor(shape: MachineShape, seed: string, spoil: (parts: MachineParts) => void = () => {}) {
@@ -54,6 +57,7 @@ export class Machine {
         throw new Error("a device cannot be added");
       if (shape.quarantine === "scratch-page") this.#accounts.scratch.set(device, this.#scratchOf(device));
     }
+    if (this.#parts.pasids !== undefined) this.#roots = new PasidRoots(memory);
     this.#framesAtFirst = memory.liveFrames;
     this.#otherFrames = memory.liveFrames;
     this.#probes.listen(memory);
@@ -120,6 +124,12 @@ export class Machine {
         break;
       case "quarantine":
         this.#quarantine(operation.device);
+        break;
+      case "attachPasid":
+        this.#attachPasid(operation.device, operation.pasid);
+        break;
+      case "detachPasid":
+        this.#detachPasid(operation.device, operation.pasid);
         break;
       case "map":
       case "legacyMap":
@@ -243,6 +253,33 @@ export class Machine {
     if (status !== Status.OUT_OF_MEMORY || !this.#mayFail) this.#expect(status, "quarantine");
     const account = heir === undefined ? undefined : this.#accounts.domains.get(heir);
     if (status !== Status.OK && account !== undefined) this.#tried(device, account);
+  }
+
+  #attachPasid(device: number, number: number): void {
+    const { pasids } = this.#parts;
+    const owner = this.#accounts.ownerOf(device);
+    if (pasids === undefined || this.#roots === undefined || owner === undefined) return;
+    const pasid = pasidOf(device, number);
+    const { root, frame } = this.#roots.next(pasid);
+    this.#probes.watchPasid(device, pasid, frame);
+    const status = this.#withUnitsTables([], () =>
+      pasids.attach(systemDevice(this.#shape, device), owner, pasid, root),
+    );
+    const attached = this.#accounts.pasids.get(device) ?? new Map<number, string>();
+    this.#accounts.pasids.set(device, attached);
+    // What the PASID had before is gone in any case.
+    attached.delete(pasid);
+    if (status === Status.OK) attached.set(pasid, frame);
+    else if (status !== Status.OUT_OF_MEMORY || !this.#mayFail) this.#expect(status, "attaching a PASID");
+  }
+
+  #detachPasid(device: number, number: number): void {
+    const { pasids } = this.#parts;
+    if (pasids === undefined || this.#accounts.ownerOf(device) === undefined) return;
+    const pasid = pasidOf(device, number);
+    this.#probes.watchPasid(device, pasid, NOTHING);
+    pasids.detach(systemDevice(this.#shape, device), pasid);
+    this.#accounts.pasids.get(device)?.delete(pasid);
   }
 
   /** Where there may be no memory, only the system knows who has a device. */
@@ -421,6 +458,7 @@ export class Machine {
     if ("pages" in operation) this.#probes.edgesOf(operation.domain, operation.dfn, operation.pages);
     this.#probes.few();
     this.#probes.some();
+    if (this.#roots !== undefined) this.#probes.withPasid();
     const [disagreement] = this.#accounts.owesNothing ? hardware.cachedDisagreements() : [];
     if (disagreement !== undefined) fail("39", `nothing is owed, and ${disagreement.sentence}`);
     const [misuse] = hardware.misuses();

@@ -6,6 +6,9 @@ export type SystemOperation =
   | { readonly op: "destroyDomain"; readonly domain: number }
   | { readonly op: "assign"; readonly device: number; readonly domain: number }
   | { readonly op: "quarantine"; readonly device: number }
+  /** Requests of a device that bear a PASID get tables, and lose them. */
+  | { readonly op: "attachPasid"; readonly device: number; readonly pasid: number }
+  | { readonly op: "detachPasid"; readonly device: number; readonly pasid: number }
   | MapOperation
   | UnmapOperation
   /** Until the batch ends, legacy calls flush nothing. */

@@ -6,6 +6,7 @@ import type { FrameMap } from "../../reference/frame-map.js";
 import type { Accounts, DomainAccount } from "./account.js";
 import { DEVICES, REQUESTERS, UNITY_EDGES, unityOf } from "./devices.js";
 import { factName, fail, NOTHING, nameOf, pageName, SystemDifference } from "./difference.js";
+import { PASID_DFN, PASIDS, pasidOf } from "./pasids.js";
 import { dfnLimit, type MachineShape } from "./shape.js";
 import type { JudgedUnits } from "./units.js";
 
@@ -28,6 +29,7 @@ interface Watched {
   readonly allowed: readonly string[];
   /** Through the caches: what is cached half-way must not stay. */
   readonly isCached?: boolean;
+  readonly pasid?: number;
 }
 
 export class Probes {
@@ -134,6 +136,8 @@ export class Probes {
       this.#watch.push({ device, dfn, allowed, isCached: true });
       for (const other of others) this.#watchBystander(device, other, dfn);
     }
+    const pasids = this.#accounts.pasids.get(device)?.keys() ?? [];
+    for (const pasid of pasids) this.watchPasid(device, pasid, NOTHING);
   }
 
   /** The unity range of the one that moves comes and goes for the others, too. */
@@ -145,11 +149,17 @@ export class Probes {
     this.#watch.push({ device: other, dfn, allowed, isCached: true });
   }
 
+  /** A request with a PASID finds what it found before, or this, or nothing. */
+  watchPasid(device: number, pasid: number, next: string): void {
+    const allowed = [this.#accounts.allowedWith(device, pasid, false), next, NOTHING];
+    this.#watch.push({ device, dfn: PASID_DFN, allowed, isCached: true, pasid });
+  }
+
   #betweenStores(): void {
     if (this.#watch.length === 0 || this.#watchLeft === 0 || this.seen !== undefined) return;
     this.#watchLeft--;
-    for (const { device, dfn, allowed, isCached } of this.#watch) {
-      const seen = isCached === true ? this.#cached(device, dfn) : this.uncached(device, dfn, false);
+    for (const { device, dfn, allowed, isCached, pasid } of this.#watch) {
+      const seen = isCached === true ? this.#cached(device, dfn, pasid) : this.uncached(device, dfn, false);
       if (allowed.includes(seen)) continue;
       const sentence = `between two stores ${pageName(dfn)} is ${seen}, and may be ${allowed.join(" or ")}`;
       this.seen = new SystemDifference("31", sentence);
@@ -161,9 +171,9 @@ export class Probes {
     return nameOf(this.#hardware.translateUncached(device, BigInt(dfn) * PAGE_BYTES, write));
   }
 
-  #cached(device: number, dfn: number): string {
+  #cached(device: number, dfn: number, pasid: number | undefined): string {
     if (this.#evicts && this.#random.below(2) === 0) this.#hardware.evict(device);
-    return nameOf(this.#hardware.dma(device, BigInt(dfn) * PAGE_BYTES, 4, false));
+    return nameOf(this.#hardware.dma(device, BigInt(dfn) * PAGE_BYTES, 4, false, { pasid }));
   }
 
   dma(device: number, dfn: number, write: boolean, ats: boolean): void {
@@ -209,6 +219,18 @@ export class Probes {
     const account = number === undefined ? undefined : this.#accounts.domains.get(number);
     if (account === undefined) return [];
     return this.#shape.unity ? [...account.frames.edges(), ...UNITY_EDGES] : account.frames.edges();
+  }
+
+  /** Requests with PASIDs, of whichever device. */
+  withPasid(): void {
+    const device = DEVICES[this.#random.below(DEVICES.length)];
+    const pasid = pasidOf(device, PASIDS[this.#random.below(PASIDS.length)]);
+    const ats = this.#random.below(2) === 0;
+    const outcome = this.#hardware.dma(device, BigInt(PASID_DFN) * PAGE_BYTES, 4, true, { pasid, ats });
+    const should = this.#accounts.allowedWith(device, pasid, ats);
+    const seen = nameOf(outcome);
+    if (seen === should) return;
+    fail("39", `device ${device.toString(16)} with PASID ${pasid} finds ${seen}, and should: ${should}`);
   }
 
   /** A few pages of any device. */
