@@ -10,6 +10,7 @@ import {
   type ShrunkFinding,
 } from "../against/index.js";
 import { defaultUnitOperations, saveCorpusFile, tokenOf } from "../lockstep/index.js";
+import { stopOnInterrupt } from "./interrupts.js";
 import { LiveLine } from "./live-line.js";
 import { seedFrom } from "./seeds.js";
 import { Exit, selectConfigurations, UsageError } from "./usage.js";
@@ -52,12 +53,7 @@ export async function againstCommand(command: string, options: AgainstFuzzOption
   };
   write(`seed ${seed}, against ${command}\n`);
   const abort = new AbortController();
-  const interrupted = (): void => {
-    if (abort.signal.aborted) process.exit(130);
-    write("ending; interrupt again to end at once\n");
-    abort.abort();
-  };
-  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, interrupted);
+  const uninstall = stopOnInterrupt(abort, write);
   const begin = Date.now();
   const told = (totals: AgainstTotals): string => progressLine(totals, Date.now() - begin);
   const seconds = options.seconds ?? (options.hours ?? 0) * 3600;
@@ -86,7 +82,7 @@ export async function againstCommand(command: string, options: AgainstFuzzOption
     if (error instanceof AgainstError) throw new UsageError(`${command}: ${error.message}`);
     throw error;
   } finally {
-    for (const signal of ["SIGINT", "SIGTERM"]) process.off(signal, interrupted);
+    uninstall();
   }
 }
 

@@ -1,7 +1,7 @@
 /** `genpt compare`: two images side by side, as a diff. */
 import pc from "picocolors";
 import type { FormatName } from "../../models/index.js";
-import { compareItems, compareTranslations, diffLines, type TableDifference } from "../images/index.js";
+import { compareItems, compareTranslations, diffLines, hex, type TableDifference } from "../images/index.js";
 import { type ImageOptions, openTables } from "./image-options.js";
 import { Exit, UsageError } from "./usage.js";
 
@@ -59,8 +59,4 @@ function otherOptions(options: CompareOptions): ImageOptions {
 
 function asJson({ iova, lengthBytes, first, second }: TableDifference): object {
   return { iova: hex(iova), lengthBytes: hex(lengthBytes), first, second };
-}
-
-function hex(value: bigint): string {
-  return `0x${value.toString(16)}`;
 }

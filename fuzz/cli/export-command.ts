@@ -1,14 +1,9 @@
 /** `genpt export`: programs as vectors, for `genpt conform` and for other people's unit tests. */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import {
-  type Configuration,
-  configurationName,
-  findConfiguration,
-  ProgramError,
-  parseProgram,
-} from "../../models/index.js";
+import { existsSync, writeFileSync } from "node:fs";
+import { type Configuration, configurationName, ProgramError } from "../../models/index.js";
 import { ExportError, exportHeader, exportProgram, exportUnit, leftOut } from "../conform/index.js";
-import { parseCorpusFile, parseToken, TokenError } from "../lockstep/index.js";
+import { parseToken, TokenError } from "../lockstep/index.js";
+import { readProgram } from "./program-file.js";
 import { seedFrom } from "./seeds.js";
 import { Exit, selectConfigurations, UsageError } from "./usage.js";
 
@@ -66,21 +61,11 @@ function caseOf(what: string): Case {
     const token = parseToken(what);
     return { configuration: token.configuration, line: () => exportUnit(token) };
   }
-  const text = readFileSync(what, "utf8");
-  const { configuration, operations } = /^\s*\{\s*"invariant"/.test(text)
-    ? parseCorpusFile(text, what)
-    : plainProgram(text, what);
+  const { configuration, operations } = readProgram(what);
   const lost = [...leftOut(configuration, operations)].map(([op, count]) => `${count} ${op}`);
   return {
     configuration,
     line: () => exportProgram(configuration, operations, what),
     ...(lost.length > 0 && { leftOut: `${what}: vectors have no words for ${lost.join(", ")}: left out` }),
   };
-}
-
-function plainProgram(text: string, file: string) {
-  const { format, configuration: name, operations } = parseProgram(text, file);
-  const configuration = findConfiguration(`${format}/${name}`);
-  if (configuration === undefined) throw new UsageError(`${file}: no configuration ${format}/${name}`);
-  return { configuration, operations };
 }

@@ -14,6 +14,7 @@ import {
 } from "../lockstep/index.js";
 import { Campaign, type CampaignTotals } from "./campaign.js";
 import { createCampaign, openCampaign, ownDirectory, reportFile } from "./campaign-directory.js";
+import { stopOnInterrupt } from "./interrupts.js";
 import { Progress } from "./progress.js";
 import { type Replayed, replayKnown } from "./replay-known.js";
 import { writeReport } from "./report-command.js";
@@ -117,7 +118,7 @@ async function run(
   show?.write(`seed ${plan.seed}, ${plan.configurations.length} configurations, ${workers} threads\n`);
   show?.write(`campaign ${directory}, its report ${reportFile(directory)}\n`);
   const abort = new AbortController();
-  const stop = stopOnInterrupt(abort, show);
+  const stop = stopOnInterrupt(abort, (text) => show?.write(text));
   const sightings = new Sightings(options.out, plan);
   const patience = (options.patience ?? PATIENCE_SECONDS) * 1000;
   const replayed = await replayKnown(sightings, plan, patience);
@@ -145,21 +146,6 @@ function linesOf({ tried, failing, fixed }: Replayed): readonly string[] {
     ...failing.map((what) => `${pc.red("fails:")}  ${what}`),
     ...fixed.map((what) => `${pc.green("passes:")} ${what}`),
   ];
-}
-
-/** The first interrupt ends the campaign in order, the second at once. */
-function stopOnInterrupt(abort: AbortController, show: Progress | undefined): () => void {
-  const interrupted = (): void => {
-    if (abort.signal.aborted) process.exit(130);
-    show?.write("ending; interrupt again to end at once\n");
-    abort.abort();
-  };
-  process.on("SIGINT", interrupted);
-  process.on("SIGTERM", interrupted);
-  return () => {
-    process.off("SIGINT", interrupted);
-    process.off("SIGTERM", interrupted);
-  };
 }
 
 /** What a run found, without anything that depends on how fast it went. */

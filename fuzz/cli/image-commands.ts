@@ -18,7 +18,7 @@ import {
   walkResultName,
   walkSteps,
 } from "../../models/index.js";
-import { check, dump, dumpJson, type LayoutName, rawItem, type Violation } from "../images/index.js";
+import { check, dump, dumpJson, hex, type LayoutName, rawItem, type Violation } from "../images/index.js";
 import { joined, lowWord } from "../lockstep/words.js";
 import { configurationOf, type ImageOptions, openTables } from "./image-options.js";
 import { Exit, UsageError } from "./usage.js";
@@ -149,8 +149,4 @@ function stepJson(configuration: Configuration, step: WalkStep) {
     value: hex(value),
   }));
   return { level: step.level, address: hex(step.address), raw: hex(step.raw), fields };
-}
-
-function hex(value: bigint): string {
-  return `0x${value.toString(16)}`;
 }

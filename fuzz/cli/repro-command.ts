@@ -1,14 +1,7 @@
 /** `genpt repro`: a failure once more, from its token or from a program's file. */
 import { existsSync, readFileSync } from "node:fs";
 import pc from "picocolors";
-import {
-  type Configuration,
-  describeOperation,
-  findConfiguration,
-  type Operation,
-  ProgramError,
-  parseProgram,
-} from "../../models/index.js";
+import { describeOperation, ProgramError } from "../../models/index.js";
 import { isRefusal, replayCommand, Session, subjectsOf } from "../against/index.js";
 import { canaryNamed } from "../campaign/canary.js";
 import type { CanaryName } from "../campaign/canary-names.js";
@@ -17,7 +10,6 @@ import {
   describeOutcome,
   type Finding,
   Lockstep,
-  parseCorpusFile,
   replay,
   report,
   runProgram,
@@ -26,6 +18,7 @@ import {
 } from "../lockstep/index.js";
 import { isSystemFinding } from "../system/index.js";
 import { type AgainstArguments, againstOptions } from "./against-command.js";
+import { type Program, readProgram } from "./program-file.js";
 import { systemReproFile } from "./system-repro.js";
 import { Exit, UsageError } from "./usage.js";
 
@@ -33,11 +26,6 @@ export interface ReproOptions extends AgainstArguments {
   readonly trace?: true | undefined;
   /** What is judged makes this mistake on purpose. */
   readonly canary?: CanaryName | undefined;
-}
-
-interface Program {
-  readonly configuration: Configuration;
-  readonly operations: readonly Operation[];
 }
 
 /** Who is judged, and the command that does the same again. */
@@ -93,16 +81,6 @@ function verdict(finding: Finding | undefined, operations: number, { subjectOf, 
   }
   process.stdout.write(report(finding, { replay: replayed, subjectOf }));
   return Exit.finding;
-}
-
-/** A finding as it was saved, or any program of the operation language. */
-function readProgram(file: string): Program {
-  const text = readFileSync(file, "utf8");
-  if (/^\s*\{\s*"invariant"/.test(text)) return parseCorpusFile(text, file);
-  const { format, configuration: name, operations } = parseProgram(text, file);
-  const configuration = findConfiguration(`${format}/${name}`);
-  if (configuration === undefined) throw new UsageError(`${file}: no configuration ${format}/${name}`);
-  return { configuration, operations };
 }
 
 /** Every operation, what it gave, what the tables have become, and the walk of its address. */

@@ -7,5 +7,5 @@ export {
   type TableDifference,
 } from "./compare.js";
 export { Image } from "./image.js";
-export { dump, dumpJson, type LayoutName, layoutNames, rawItem } from "./layouts.js";
+export { dump, dumpJson, hex, type LayoutName, layoutNames, rawItem } from "./layouts.js";
 export { type LeafEntry, type Tables, type TablesVisitor, visitTables } from "./tables.js";

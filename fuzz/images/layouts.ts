@@ -47,7 +47,7 @@ export function illegalJson({ fault, level, item, raw, iova }: IllegalItem): obj
   return { fault, level, item: hex(item), raw: hex(raw), iova: hex(iova) };
 }
 
-function hex(value: bigint): string {
+export function hex(value: bigint): string {
   return `0x${value.toString(16)}`;
 }
 
