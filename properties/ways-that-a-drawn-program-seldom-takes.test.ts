@@ -1,0 +1,121 @@
+/** Ways through tables that drawn programs come to seldom or never: each does what its neighbours do. */
+import test from "ava";
+import {
+  amdv1,
+  armShort,
+  armv8Stage1_4k,
+  armv8Stage2_64k,
+  mali,
+  PageTableError,
+  PhysicalRuns,
+  Prot,
+  Status,
+  TableMemory,
+} from "../impl/index.js";
+
+const PAGE = 0x1000n;
+const RW = Prot.read | Prot.write;
+
+function newMemory(base = 0x4000_0000n) {
+  return new TableMemory({ base, capacityBytes: 1 << 20, smallestFrameLg2: 10 });
+}
+
+/** Runs of single pages, each to another place, so that none grows together with the next. */
+function singlePages(count: number, pageBytes: bigint): PhysicalRuns {
+  const runs = new PhysicalRuns(count);
+  for (let page = 0; page < count; page++) runs.add(BigInt(2 * page) * pageBytes, pageBytes);
+  return runs;
+}
+
+const narrow = [
+  { name: "the only table", made: armv8Stage1_4k },
+  { name: "a table below others", made: mali },
+  { name: "a table of items of one word", made: armShort },
+] as const;
+
+for (const { name, made } of narrow) {
+  test(`runs of pages stop where the input addresses do, in the midst of ${name}`, (t) => {
+    const table = made.create({ memory: newMemory(), vaWidthLg2: 15 });
+    const error = t.throws(() => table.mapRuns(0x5000n, singlePages(5, PAGE), RW), {
+      instanceOf: PageTableError,
+      code: "IOVA_OUT_OF_RANGE",
+    });
+    t.is(error.mappedBytes, 3n * PAGE);
+    t.deepEqual(
+      [...table.entries()].map(({ iova, pa }) => [iova, pa]),
+      [
+        [0x5000n, 0n],
+        [0x6000n, 2n * PAGE],
+        [0x7000n, 4n * PAGE],
+      ],
+    );
+  });
+}
+
+test("runs of pages fill a root that is the only table", (t) => {
+  const page = 0x1_0000n;
+  const table = armv8Stage2_64k.create({ memory: newMemory(), vaWidthLg2: 25 });
+  t.is(table.topLevel, 0);
+  table.mapRuns(0n, singlePages(512, page), RW);
+  t.is([...table.entries()].length, 512);
+  for (const index of [0n, 1n, 255n, 511n]) t.is(table.lookup(index * page), 2n * index * page);
+});
+
+test("a top that finds no memory to grow is as high as before, wherever memory ends", (t) => {
+  let refusals = 0;
+  for (let placeLg2 = 30n; placeLg2 < 57n; placeLg2++) {
+    for (let nth = 1; nth <= 4; nth++) {
+      const memory = newMemory(0n);
+      const table = amdv1.create({ memory, topLevel: 1 });
+      memory.failNextAllocation(nth);
+      const status = table.tryMap(1n << placeLg2, 0n, PAGE << 8n, RW);
+      if (status === Status.OK) continue;
+      refusals++;
+      t.is(status, Status.OUT_OF_MEMORY);
+      t.deepEqual([table.mappedBytes, [...table.entries()]], [0n, []]);
+      // What grew for good is empty, and goes with a trim.
+      table.trim();
+      t.is(memory.liveFrames, 1, `2^${placeLg2}, ${nth}`);
+    }
+  }
+  t.true(refusals > 50, `${refusals}`);
+});
+
+test("a page beyond the reach of smaller ones keeps its size", (t) => {
+  const supersection = 0x100_0000n;
+  const far = 0x1_0000_0000n;
+  const memory = newMemory();
+  const table = armShort.create({ memory, oaWidthLg2: 40, partialUnmap: "cut" });
+  table.map(0n, far, supersection, RW);
+  table.map(supersection, supersection, supersection, RW);
+  const sizes = () => [...table.entries()].map(({ sizeLg2 }) => sizeLg2);
+  t.deepEqual(sizes(), [24, 24]);
+  table.resize(0n, 2n * supersection, { largestLg2: 20 });
+  t.deepEqual(sizes(), [24, ...new Array<number>(16).fill(20)]);
+  t.is(table.tryUnmap(0n, 0x10_0000n), Status.MISALIGNED);
+  t.is(table.lookup(0n), far);
+});
+
+test("options that say what there is not are refused", (t) => {
+  const refused = (options: object, message: RegExp) =>
+    t.throws(() => Reflect.apply(armShort.create, armShort, [{ memory: newMemory(), ...options }]), {
+      instanceOf: PageTableError,
+      code: "INVALID_OPTION",
+      message,
+    });
+  refused({ partialUnmap: "half" }, /whole, cut, refuse/);
+  refused({ freeing: "never" }, /covered or empty/);
+  refused({ memory: newMemory(1n << 40n) }, /below 2\^32/);
+  refused(
+    { memory: new TableMemory({ base: 0n, capacityBytes: 1 << 20 }) },
+    /smallestFrameLg2 of at most 10/,
+  );
+});
+
+test("what is beside a memory is not in use there", (t) => {
+  const memory = newMemory();
+  amdv1.create({ memory });
+  t.is(memory.frameState(0x4000_0000n), "live");
+  t.is(memory.frameState(0x3fff_f000n), "free");
+  t.is(memory.frameState(0x4010_0000n), "free");
+});
