@@ -5,13 +5,12 @@
 
 import { PageTableError, Status, statusCode } from "../../impl/errors.js";
 import type { IommuDomain } from "../../impl/iommu/domain.js";
-import { describeHex } from "../../models/index.js";
 import { Random } from "../../models/random.js";
 import type { FrameMap } from "../../reference/frame-map.js";
 import { Accounts, type DomainAccount, HARDWARE_DOMAIN, newOwed, type Owed } from "./account.js";
 import { buildMachine, type MachineParts } from "./build.js";
 import { DEVICES, idOf, systemDevice, unityOf } from "./devices.js";
-import { fail, NOTHING, pageName } from "./difference.js";
+import { factName, fail, NOTHING, pageName } from "./difference.js";
 import { CPUS } from "./generate.js";
 import type { MapOperation, SystemOperation, UnmapOperation } from "./operations.js";
 import { PasidRoots, pasidOf } from "./pasids.js";
@@ -419,14 +418,24 @@ export class Machine {
     const left = before.copy();
     for (let page = dfn; page < dfn + pages; page++) {
       const was = before.at(page);
-      const is = account.domain.lookup(page);
-      if (is === undefined) {
+      const is = this.#foundBy(account, page);
+      if (is.every((name) => name === NOTHING)) {
         if (was !== undefined) left.unmap(page, 1);
-      } else if (was === undefined || was.mfn !== is.mfn || was.access !== accessOf(is)) {
-        fail("23", `after a refusal ${pageName(page)} leads to frame ${describeHex(BigInt(is.mfn))}`);
+      } else if (is[0] !== factName(was, false) || is[1] !== factName(was, true)) {
+        fail("23", `after a refusal ${pageName(page)} leads to ${is.join(" and ")}`);
       }
     }
     return left;
+  }
+
+  /** What a read and a write find in memory: by the driver's account where no device looks, or a buffer holds stores back. */
+  #foundBy({ domain }: DomainAccount, page: number): readonly [read: string, write: string] {
+    const [device] = this.#accounts.devicesOf(domain.id);
+    if (device !== undefined && this.#shape.tablesSeen !== "buffer-flushed")
+      return [this.#probes.uncached(device, page, false), this.#probes.uncached(device, page, true)];
+    const found = domain.lookup(page);
+    const fact = found === undefined ? undefined : { mfn: found.mfn, access: accessOf(found) };
+    return [factName(fact, false), factName(fact, true)];
   }
 
   #flush(number: number, everything: boolean): void {
