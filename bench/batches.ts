@@ -20,18 +20,27 @@ export interface BatchRow {
   /** For each page of 4 KiB: a bitmap of 8 GiB in leaves of 2 MiB, all of them dirty, and none. */
   readonly dirtyPerPage: number;
   readonly cleanPerPage: number;
+  /** The same of accessed state, all of it set. */
+  readonly accessedPerPage: number;
 }
 
 interface Format {
   readonly name: string;
+  /** The bit that hardware sets in items that it uses. */
+  readonly accessed: number;
   create(): PageTable;
 }
 
 const FORMATS: readonly Format[] = [
-  { name: amdv1.name, create: () => amdv1.create({ memory: new TableMemory() }) },
-  { name: vtdSecondStage.name, create: () => vtdSecondStage.create({ memory: new TableMemory() }) },
+  { name: amdv1.name, accessed: 1 << 5, create: () => amdv1.create({ memory: new TableMemory() }) },
+  {
+    name: vtdSecondStage.name,
+    accessed: 1 << 8,
+    create: () => vtdSecondStage.create({ memory: new TableMemory() }),
+  },
   {
     name: armv8Stage1_4k.name,
+    accessed: 1 << 10,
     create: () => armv8Stage1_4k.create({ memory: new TableMemory(), dirtyTracking: true }),
   },
 ];
@@ -44,9 +53,15 @@ const TRACKED = 0x2_0000_0000n;
 
 export function measureBatches(effort: Effort): readonly BatchRow[] {
   return FORMATS.map((format) => {
-    const probes = [batches(format), singles(format), bitmaps(format, true), bitmaps(format, false)];
+    const probes = [
+      batches(format),
+      singles(format),
+      bitmaps(format, true),
+      bitmaps(format, false),
+      accesses(format),
+    ];
     measureAll(probes, effort);
-    const [batch, calls, dirty, clean] = probes.map((probe) => probe.figures().minNs);
+    const [batch, calls, dirty, clean, accessed] = probes.map((probe) => probe.figures().minNs);
     const pages = Number(TRACKED / PAGE);
     return {
       format: format.name,
@@ -54,6 +69,7 @@ export function measureBatches(effort: Effort): readonly BatchRow[] {
       calls,
       dirtyPerPage: dirty / pages,
       cleanPerPage: clean / pages,
+      accessedPerPage: accessed / pages,
     };
   });
 }
@@ -101,5 +117,17 @@ function bitmaps(format: Format, isDirty: boolean): Probe {
   return new Probe((count) => {
     for (let i = 0; i < count; i++) table.readAndClearDirty(0n, TRACKED, bitmap.record, { clear: false });
     if (bitmap.isDirty(TRACKED - 1n) !== isDirty) throw new Error("the bitmap is wrong");
+  });
+}
+
+function accesses(format: Format): Probe {
+  const table = format.create();
+  table.map(0n, 0n, TRACKED, RW, LARGE | PAGE);
+  const { words } = table.memory;
+  for (let word = 0; word < words.length; word += 2) if (words[word] !== 0) words[word] |= format.accessed;
+  const bitmap = new DirtyBitmap(0n, TRACKED, 12);
+  return new Probe((count) => {
+    for (let i = 0; i < count; i++) table.readAndClearAccessed(0n, TRACKED, bitmap.record, { clear: false });
+    if (!bitmap.isDirty(TRACKED - 1n)) throw new Error("the bitmap is wrong");
   });
 }

@@ -134,17 +134,18 @@ function layoutLines(layout: readonly LayoutRow[] | undefined): readonly string[
 function batchLines(batches: readonly BatchRow[] | undefined): readonly string[] {
   if (batches === undefined) return [];
   const perSecond = (nanosecondsPerPage: number) => (1e9 / nanosecondsPerPage).toExponential(1);
-  const rows = batches.map(({ format, batch, calls, dirtyPerPage, cleanPerPage }) => [
+  const rows = batches.map(({ format, batch, calls, dirtyPerPage, cleanPerPage, accessedPerPage }) => [
     format,
     nanoseconds(batch),
     nanoseconds(calls),
     times(calls / batch),
     perSecond(dirtyPerPage),
     perSecond(cleanPerPage),
+    perSecond(accessedPerPage),
   ]);
   return [
-    "Batches: 256 pages of 4 KiB in one list, or one call each; pages per second of a dirty bitmap over 2 MiB leaves",
-    ...table(["", "list", "calls", "times faster", "all dirty", "all clean"], rows),
+    "Batches: 256 pages of 4 KiB in one list, or one call each; pages per second of a bitmap over 2 MiB leaves",
+    ...table(["", "list", "calls", "times faster", "all dirty", "all clean", "all accessed"], rows),
     "",
   ];
 }
