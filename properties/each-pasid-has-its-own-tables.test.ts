@@ -2,6 +2,7 @@
 import test from "ava";
 import { Status, type TableMemory, vtdSecondStage, x86_64 } from "../impl/index.js";
 import { GuestCr3Table } from "../impl/iommu/amd/guest-cr3.js";
+import { UnitError } from "../impl/iommu/unit-error.js";
 import { DEFAULT_CAPABILITY } from "../models/iommu/intel/registers.js";
 import { afterEachStore, amdScene, deviceId, PAGE, READ_WRITE, scalableScene, seen } from "./iommu-scene.js";
 
@@ -72,6 +73,33 @@ for (const levels of [2, 3]) {
     t.true(memory.liveFrames >= frames - 1);
   });
 }
+
+test("AMD: a request without a PASID is PASID 0's only where the entry says so", (t) => {
+  for (const withoutPasid of [true, false]) {
+    const { memory, hardware, unit } = amdScene();
+    const table = GuestCr3Table.create(unit.memory, 2);
+    if (table === undefined) throw new Error("no memory");
+    t.is(table.set(0, guestTables(memory, 0x100_0000)), Status.OK);
+    const guest = { cr3s: table, guestLevels: 4, withoutPasid };
+    unit.attach(DEVICE, { root: 0, levels: 0, domainId: DOMAIN, ats: true, guest });
+    const at = (pasid: number | undefined) => seen(hardware.dma(REQUESTER, IOVA, 4, true, { pasid }));
+    t.is(at(0), "0x1000000");
+    t.is(at(undefined) === "0x1000000", withoutPasid, at(undefined));
+  }
+});
+
+test("AMD: a device that does not forget a PASID's pages is told of", (t) => {
+  const { memory, hardware, unit } = amdScene();
+  const table = GuestCr3Table.create(unit.memory, 2);
+  if (table === undefined) throw new Error("no memory");
+  t.is(table.set(1, guestTables(memory, 0x100_0000)), Status.OK);
+  const guest = { cr3s: table, guestLevels: 4, withoutPasid: false };
+  unit.attach(DEVICE, { root: 0, levels: 0, domainId: DOMAIN, ats: true, guest });
+  t.is(seen(hardware.dma(REQUESTER, IOVA, 4, true, { pasid: 1, ats: true })), "0x1000000");
+  t.notThrows(() => unit.flushGuestPages(DOMAIN, 1, 0, "all", [DEVICE]));
+  hardware.silence(REQUESTER);
+  t.throws(() => unit.flushGuestPages(DOMAIN, 1, 0, "all", [DEVICE]), { instanceOf: UnitError });
+});
 
 for (const capability of [DEFAULT_CAPABILITY, DEFAULT_CAPABILITY | (1n << 7n)]) {
   const mode = capability === DEFAULT_CAPABILITY ? "" : ", in caching mode";

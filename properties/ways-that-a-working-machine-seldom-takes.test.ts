@@ -5,6 +5,7 @@ import { GuestCr3Table } from "../impl/iommu/amd/guest-cr3.js";
 import { AmdUnit } from "../impl/iommu/amd/unit.js";
 import { setUpHardwareDomain } from "../impl/iommu/hardware-domain.js";
 import { DomainIds } from "../impl/iommu/intel/domain-ids.js";
+import { entryLines } from "../impl/iommu/intel/fault-walk.js";
 import { UnitMemory } from "../impl/iommu/unit-memory.js";
 import { AmdIommuDevice, VtdUnitDevice } from "../models/iommu/index.js";
 import { createScene, READ_WRITE, withMethods } from "./domain-scene.js";
@@ -199,4 +200,29 @@ test("what a wait throws that is no refusal of the hardware's reaches whoever fl
     t.throws(() => domain.legacyUnmap(1, 1), { instanceOf: TypeError });
     isBroken = false;
   }
+});
+
+/** A fault of a device at an address, as the unit's records have it. */
+function faultOf({ id }: typeof DISK) {
+  return { reason: 5, source: (id.bus << 8) | id.devfn, isRead: true, pasid: undefined, dfn: 0x10 };
+}
+
+test("VT-d: a device that passes through by now has no way to show", (t) => {
+  for (const made of [intelScene(), scalableScene()]) {
+    t.is(made.unit.passThrough(DISK, 9), Status.OK);
+    t.regex(made.unit.describe(faultOf(DISK)).at(-1) ?? "", /no translation|no second stage/);
+  }
+});
+
+test("VT-d: tables of more levels than there are have no way to show", (t) => {
+  const entries = { rootEntry: [1, 0, 0, 0], context: [1, 0, 7, 0] } as const;
+  const lines = entryLines(() => undefined, 0x210, entries, 0x10);
+  t.is(lines.at(-1), "9 levels are not supported");
+});
+
+test("VT-d: an interrupt request in scalable mode has no way either", (t) => {
+  const { unit } = scalableScene();
+  const lines = unit.describe({ ...faultOf(DISK), reason: 0x22, dfn: 0x123 * 2 ** 36 });
+  t.is(lines.length, 2);
+  t.regex(lines[0], /^interrupt request .* index 0x123$/);
 });
