@@ -48,6 +48,24 @@ const nonsense: readonly (readonly [Readonly<Record<string, unknown>>, RegExp])[
   [{ frames: [["0x100000"]] }, /a frame is an address and a size/],
   [{ frames: ["0x100000"] }, /a frame is an address and a size/],
   [{ options: { oaWidthLg2: null } }, /a name is missing/],
+  [{ options: 7 }, /its options are missing/],
+  [{ callbacks: "invalidate" }, /a list is missing/],
+  [{ callbacks: [7] }, /a name is missing/],
+  [{ frames: "none" }, /a list is missing/],
+  [
+    {
+      frames: [
+        ["0x100000", 12],
+        ["0x100000", 12],
+      ],
+    },
+    /frames overlap/,
+  ],
+  [{ frames: [["0x100800", 12]] }, /frames overlap, are not aligned/],
+  [{ frames: [["0x100000", 99]] }, /lie outside the memory/],
+  [{ frames: [["0x0", 12]] }, /lie outside the memory/],
+  [{ usedBytes: 0x1001 }, /lie outside the memory/],
+  [{ frames: [], usedBytes: 1 << 21 }, /whole frames inside the memory/],
   [{ capacityBytes: 1 << 16 }, /another table memory/],
 ];
 
@@ -72,7 +90,7 @@ test("records that are none, or not there", (t) => {
     /a string is needed/,
   );
   const memory = adoptMemory(buffer, [record]);
-  const bare = changed(record, { frames: "none" });
+  const bare = changed(record, { frames: [] });
   t.regex(
     refusalOf(() => amdv1.adopt(bare, { memory })),
     /its first frame is not the root/,

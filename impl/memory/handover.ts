@@ -57,20 +57,19 @@ export function parseHandover(record: unknown): Handover {
 }
 
 function handoverOf(value: Readonly<Record<string, unknown>>): Handover {
-  const options = isObject(value["options"]) ? value["options"] : {};
-  const callbacks = Array.isArray(value["callbacks"]) ? value["callbacks"].filter(isString) : [];
-  const frames = Array.isArray(value["frames"]) ? value["frames"] : [];
+  const options = value["options"];
+  if (!isObject(options)) throw refused("its options are missing");
   return {
     format: text(value["format"]),
     options: Object.fromEntries(Object.entries(options).map(([name, option]) => [name, optionOf(option)])),
-    callbacks,
+    callbacks: list(value["callbacks"]).map(text),
     root: address(value["root"]),
     topLevel: count(value["topLevel"]),
     base: address(value["base"]),
     capacityBytes: count(value["capacityBytes"]),
     usedBytes: count(value["usedBytes"]),
     smallestFrameLg2: count(value["smallestFrameLg2"]),
-    frames: frames.map(frameOf),
+    frames: list(value["frames"]).map(frameOf),
   };
 }
 
@@ -90,6 +89,11 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
 
 function isString(value: unknown): value is string {
   return typeof value === "string";
+}
+
+function list(value: unknown): readonly unknown[] {
+  if (Array.isArray(value)) return value;
+  throw refused("a list is missing");
 }
 
 function text(value: unknown): string {
