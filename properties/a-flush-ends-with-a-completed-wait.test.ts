@@ -7,11 +7,12 @@ import { Status, type TableMemory } from "../impl/common.js";
 import { FlushFlag } from "../impl/iommu/flush.js";
 import type { RegisterAccess } from "../impl/iommu/hardware.js";
 import { UnitError } from "../impl/iommu/unit-error.js";
-import { AmdIommuDevice } from "../models/iommu/index.js";
+import { AmdIommuDevice, VtdUnitDevice } from "../models/iommu/index.js";
 import {
   amdScene,
   amdUnit,
   deviceId,
+  intelScene,
   newMemory,
   PAGE,
   physicalMemory,
@@ -185,5 +186,33 @@ for (const compat of [false, true]) {
     domain.legacyUnmap(0x200, 0x10);
     const stale = hardware.cachedDisagreements().map(({ cache }) => cache);
     t.deepEqual(stale, compat ? ["device TLB", "device TLB"] : []);
+  });
+}
+
+for (const vendor of ["AMD", "VT-d"] as const) {
+  test(`${vendor}: a wait that was given up and is done later ends no other flush`, (t) => {
+    const memory = newMemory();
+    const made =
+      vendor === "AMD"
+        ? new AmdIommuDevice(physicalMemory(memory), { waits: true })
+        : new VtdUnitDevice(physicalMemory(memory), { waits: true });
+    let isStuck = false;
+    const relax = () => {
+      if (isStuck) throw new Error("stuck");
+      made.process(1);
+    };
+    const { system } =
+      made instanceof AmdIommuDevice
+        ? amdScene({ memory, made, unit: { relax } })
+        : intelScene({ memory, made, unit: { relax } });
+    const domain = system.createDomain({ id: 1 });
+    t.is(system.addDevice(DEVICE), Status.OK);
+    t.is(system.assign(DEVICE.id, domain), Status.OK);
+    isStuck = true;
+    t.throws(() => domain.flush(0x10, 1, FlushFlag.modified), { message: "stuck" });
+    isStuck = false;
+    t.is(domain.flush(0x20, 1, FlushFlag.modified), Status.OK);
+    // Nothing is left to do.
+    t.is(made.process(100), 0);
   });
 }

@@ -15,6 +15,7 @@ import { IdentityMaps } from "./identity-maps.js";
 import type { DomainOptions, TranslatedBy } from "./options.js";
 import { QuarantineTable, type UnityRange } from "./quarantine-table.js";
 import { hex, type PciDevice, requesterId } from "./requesters.js";
+import { UnfinishedError } from "./unfinished-error.js";
 import { UnitError } from "./unit-error.js";
 import type { ReadPhysical, UnitMemory } from "./unit-memory.js";
 import type { DeviceId, DomainPaging, FreeQueue } from "./vendor.js";
@@ -99,6 +100,8 @@ export abstract class DeviceSystem<Paging extends DomainPaging> {
   /** What domains may ask for, bit n for 2^n bytes. */
   protected abstract readonly pageSizes: bigint;
   readonly #domains = new Map<IommuDomain, OwnedDomain<Paging>>();
+  /** Those whose end hardware held up. */
+  readonly #dying = new Map<IommuDomain, OwnedDomain<Paging>>();
   readonly #devices = new Map<string, KnownDevice<Paging>>();
 
   protected constructor(options: SystemOptions) {
@@ -115,6 +118,8 @@ export abstract class DeviceSystem<Paging extends DomainPaging> {
   ): Status;
   protected abstract passThrough(device: SystemDevice, number: number): Status;
   protected abstract block(device: SystemDevice): void;
+  /** Has the device's unit forget whatever it caches, of every domain. */
+  protected abstract forgetEverything(device: SystemDevice): void;
   /** What is kept for the device's quarantine is not needed any more. */
   protected forgetDevice(_device: SystemDevice): void {}
   /** See `FlushHook`, for the domain of a number. */
@@ -132,7 +137,7 @@ export abstract class DeviceSystem<Paging extends DomainPaging> {
   /** A domain without devices. Throws as `IommuDomain` does. */
   createDomain(options: NewDomain): IommuDomain {
     const { id, translatedBy = "own-tables", isHardware, strict } = options;
-    const isTaken = [...this.#domains.keys()].some((domain) => domain.id === id);
+    const isTaken = [...this.#domains.keys(), ...this.#dying.keys()].some((domain) => domain.id === id);
     if (!(id >= 0 && id < FIRST_QUARANTINE_NUMBER) || isTaken) {
       throw new PageTableError("INVALID_ARGUMENT", `domain id ${id}`);
     }
@@ -156,15 +161,34 @@ export abstract class DeviceSystem<Paging extends DomainPaging> {
     return domain;
   }
 
-  /** Quarantines the domain's devices and frees its tables. */
+  /**
+   * Quarantines the domain's devices and frees its tables. Where a unit does not do as it is told, every device that can
+   * be taken is; the tables stay, for that unit may use them still. Call it again when the unit works again.
+   * @throws UnfinishedError that says which devices are left.
+   */
   destroyDomain(domain: IommuDomain): void {
-    const owned = this.#ownedOf(domain);
+    const unfinished = this.#dying.get(domain);
+    const owned = unfinished ?? this.#ownedOf(domain);
     // From here on it is nobody's domain to go back to, if it is the hardware domain.
     this.#domains.delete(domain);
-    for (const known of this.#devices.values()) {
-      if (known.owner !== owned) continue;
-      if (this.quarantine(known.device.id) !== Status.OK) this.#blockOf(known);
+    this.#dying.set(domain, owned);
+    domain.die();
+    const own = [...this.#devices.values()].filter(({ owner }) => owner === owned);
+    const [left, causes]: [KnownDevice<Paging>[], unknown[]] = [[], []];
+    for (const known of own) {
+      try {
+        if (unfinished === undefined) this.#take(known);
+        else this.#takeAgain(known);
+      } catch (error) {
+        left.push(known);
+        causes.push(error);
+      }
     }
+    if (left.length > 0) {
+      const ids = (devices: readonly KnownDevice<Paging>[]) => devices.map(({ device }) => device.id);
+      throw new UnfinishedError(ids(own.filter((known) => !left.includes(known))), ids(left), causes);
+    }
+    this.#dying.delete(domain);
     domain.destroy();
   }
 
@@ -308,6 +332,20 @@ export abstract class DeviceSystem<Paging extends DomainPaging> {
 
   #blockOf(known: KnownDevice<Paging>): void {
     this.block(known.device);
+    this.#leave(known, undefined);
+  }
+
+  #take(known: KnownDevice<Paging>): void {
+    const { owner } = known;
+    const status = this.quarantine(known.device.id);
+    if (status !== Status.OK && known.owner === owner) this.#blockOf(known);
+  }
+
+  /** Its entry may have changed already, so that nothing tells any more whose translations its unit keeps. */
+  #takeAgain(known: KnownDevice<Paging>): void {
+    this.block(known.device);
+    this.forgetEverything(known.device);
+    this.#enterQuarantine(known);
     this.#leave(known, undefined);
   }
 

@@ -39,6 +39,7 @@ export { PageTypes } from "./page-types.js";
 export { type FrameRange, RangeSet } from "./range-set.js";
 export type { PciDevice } from "./requesters.js";
 export type { IncoherentPagingOptions, PagingOptions } from "./table-rules.js";
+export { UnfinishedError } from "./unfinished-error.js";
 export { UnitError, type UnitErrorCode } from "./unit-error.js";
 export { type Exchange128, exchangeWithinThread, UnitMemory } from "./unit-memory.js";
 export { Access, type DeviceId, type DomainPaging, type FreeQueue, type MappedPage } from "./vendor.js";

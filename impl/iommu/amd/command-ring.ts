@@ -23,7 +23,8 @@ const COMMAND_BYTES_LG2 = 4;
 export const RING_ENTRIES_LG2_MIN = 8;
 const RING_ENTRIES_LG2_MAX = 15;
 const LENGTH_SHIFT = 56n;
-const DONE = 1;
+/** What a wait stores: another number each time, for one that was given up may be done later. */
+const NUMBERS = 2 ** 31 - 1;
 
 export interface RingOptions {
   readonly memory: UnitMemory;
@@ -54,6 +55,7 @@ export class CommandRing {
   readonly #slot: number;
   /** Bytes from the ring's start to where the next command goes. */
   #tail = 0;
+  #number = 0;
 
   private constructor({ memory, registers, relax, entriesLg2 }: RingOptions, frame: number, slot: number) {
     this.#memory = memory;
@@ -105,9 +107,10 @@ export class CommandRing {
 
   /** Returns when the hardware has done every command sent before. */
   complete(): void {
-    this.#memory.store64(this.#slot, 0, 0);
-    this.send(completionWait(this.#memory.addressOf(this.#slot), DONE, 0));
-    while (this.#memory.load(this.#slot) !== DONE) this.#wait();
+    this.#number = (this.#number % NUMBERS) + 1;
+    const number = this.#number;
+    this.send(completionWait(this.#memory.addressOf(this.#slot), number, 0));
+    while (this.#memory.load(this.#slot) !== number) this.#wait();
   }
 
   /** A ring that stopped never gets further: that is no success, and no reason to wait. */

@@ -120,6 +120,10 @@ export class AmdSystem extends DeviceSystem<AmdPaging> {
     this.#unitOf(device).block(device);
   }
 
+  protected override forgetEverything(device: SystemDevice): void {
+    this.#unitOf(device).flushEverything();
+  }
+
   protected override flushUnits(number: number, dfn: number, pages: number, flags: number): void {
     const counts = this.#options.cachesNotPresent ? FlushFlag.modified | FlushFlag.added : FlushFlag.modified;
     const isAll = (flags & FlushFlag.all) !== 0;

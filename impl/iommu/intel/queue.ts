@@ -11,7 +11,8 @@ import { waitDescriptor } from "./invalidation.js";
 import { command, FAULT_STATUS, Fault, Global, QUEUE_ADDRESS, QUEUE_HEAD, QUEUE_TAIL } from "./registers.js";
 
 const DESCRIPTOR_BYTES = 16;
-const DONE = 1;
+/** What a wait stores: another number each time, for one that was given up may be done later. */
+const NUMBERS = 2 ** 31 - 1;
 
 export interface QueueOptions {
   readonly memory: UnitMemory;
@@ -33,6 +34,7 @@ export class InvalidationQueue {
   readonly #slot: number;
   /** Bytes from the queue's start to where the next descriptor goes. */
   #tail = 0;
+  #number = 0;
 
   private constructor(options: QueueOptions, frame: number, slot: number) {
     this.#options = options;
@@ -81,9 +83,10 @@ export class InvalidationQueue {
   /** Returns when the hardware has done every descriptor sent before. */
   complete(): void {
     const { memory } = this.#options;
-    memory.store(this.#slot, 0);
-    this.send(waitDescriptor(memory.addressOf(this.#slot), DONE));
-    while (memory.load(this.#slot) !== DONE) this.#wait();
+    this.#number = (this.#number % NUMBERS) + 1;
+    const number = this.#number;
+    this.send(waitDescriptor(memory.addressOf(this.#slot), number));
+    while (memory.load(this.#slot) !== number) this.#wait();
   }
 
   /** A queue with an error never gets further: that is no success, and no reason to wait. */

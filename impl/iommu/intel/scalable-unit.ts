@@ -37,6 +37,9 @@ export class ScalableUnit implements DeviceUnit {
   /** By requester id; phantom functions and aliases use those of their device. */
   readonly #tables = new Map<number, PasidTables>();
 
+  /** Tables that no entry leads to, and that the unit may not have forgotten: it did not answer. */
+  readonly #orphans: PasidTables[] = [];
+
   private constructor(core: UnitCore, roots: ScalableRootTable, directoryLg2: number) {
     this.#core = core;
     this.#roots = roots;
@@ -85,10 +88,7 @@ export class ScalableUnit implements DeviceUnit {
   }
 
   enable(): void {
-    const { invalidator } = this.#core;
-    this.#core.enable(this.#roots.register, () =>
-      invalidator.other(pasidCacheDescriptor({ of: "everything" })),
-    );
+    this.#core.enable(this.#roots.register, () => this.#forgetPasids());
   }
 
   attach(device: PciDevice, { root, levels, domainId, ats }: IntelTranslation): Status {
@@ -155,6 +155,13 @@ export class ScalableUnit implements DeviceUnit {
     );
   }
 
+  forgetEverything(device: PciDevice): void {
+    this.#core.forgetEverything(() => this.#forgetPasids());
+    this.#core.flushDeviceTlb(device, "everything");
+    // What the unit had not been known to forget is of no use to it now.
+    for (const tables of this.#orphans.splice(0)) tables.destroy();
+  }
+
   flushPages(...[domainId, dfn, order, wasPresent, devices]: Parameters<UnitCore["flushPages"]>): void {
     this.#core.flushPages(domainId, dfn, order, wasPresent, devices);
   }
@@ -210,6 +217,7 @@ export class ScalableUnit implements DeviceUnit {
    */
   #forget(device: PciDevice, old: PasidTables): void {
     const { invalidator } = this.#core;
+    this.#orphans.push(old);
     const pasids = [...old.present()].map((pasid) => ({ pasid, domainId: old.read(pasid).domainId }));
     const domainIds = new Set(pasids.map(({ domainId }) => domainId));
     this.#core.flushWriteBuffer();
@@ -223,7 +231,12 @@ export class ScalableUnit implements DeviceUnit {
     for (const { pasid } of pasids) this.#forgetInDevice(device, pasid);
     // The PASIDs that the old tables did not have may be in the new ones.
     this.#forgetAbsence();
+    this.#orphans.pop();
     old.destroy();
+  }
+
+  #forgetPasids(): void {
+    this.#core.invalidator.other(pasidCacheDescriptor({ of: "everything" }));
   }
 
   /** What the device itself keeps for a PASID. */

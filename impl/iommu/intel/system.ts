@@ -160,6 +160,10 @@ export class IntelSystem extends DeviceSystem<IntelPaging> {
     this.#releaseId(device);
   }
 
+  protected override forgetEverything(device: SystemDevice): void {
+    this.#unitOf(device).forgetEverything(device);
+  }
+
   protected override flushUnits(number: number, dfn: number, pages: number, flags: number): void {
     const isAll = (flags & FlushFlag.all) !== 0;
     if (flags === 0 || (pages === 0 && !isAll)) return;

@@ -116,10 +116,16 @@ export class UnitCore {
     registers.write64(ROOT_TABLE, rootTable);
     command(registers, Global.rootTable, true, relax);
     this.#queue?.start();
+    this.forgetEverything(forgetTables);
+    command(registers, Global.translation, true, relax);
+  }
+
+  /** @param forgetTables has the unit forget what lies between context entries and page tables */
+  forgetEverything(forgetTables: () => void): void {
+    this.flushWriteBuffer();
     this.invalidator.context({ of: "everything" });
     forgetTables();
     this.invalidator.iotlb({ of: "everything" });
-    command(registers, Global.translation, true, relax);
   }
 
   /**

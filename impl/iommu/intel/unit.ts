@@ -43,6 +43,8 @@ export interface DeviceUnit {
   passThrough(device: PciDevice, domainId: number): Status;
   /** Refuses the device's DMA: nothing leads to tables for it. */
   block(device: PciDevice): void;
+  /** Forgets whatever is cached, of every domain, and what this device keeps itself. */
+  forgetEverything(device: PciDevice): void;
   /** See `UnitCore`. */
   flushPages(
     domainId: number,
@@ -128,6 +130,11 @@ export class IntelUnit implements DeviceUnit {
       this.#roots.clear(requester);
       this.#forget(device, requester, old);
     }
+  }
+
+  forgetEverything(device: PciDevice): void {
+    this.#core.forgetEverything(() => {});
+    this.#core.flushDeviceTlb(device, "everything");
   }
 
   flushPages(...[domainId, dfn, order, wasPresent, devices]: Parameters<UnitCore["flushPages"]>): void {
