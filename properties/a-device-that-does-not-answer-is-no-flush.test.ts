@@ -79,6 +79,9 @@ test("AMD: a silent device is taken from its owner all the same: what it has tra
   t.is(system.ownerOf(CACHING.id), undefined);
   t.regex(seen(hardware.dma(REQUESTER, 0x1000n * PAGE, 4, true, { translated: true })), /^fault/);
   t.regex(seen(hardware.dma(REQUESTER, 0x10n * PAGE, 4, true, { ats: true })), /^fault/);
+  // Whose device it is next must not meet what it kept.
+  const next = system.createDomain({ id: 2 });
+  t.throws(() => system.assign(CACHING.id, next), { instanceOf: UnitError });
 });
 
 function must(status: Status): void {

@@ -203,10 +203,12 @@ export class AmdUnit {
     const pasids = [...(this.#guests.get(requesters[0])?.present() ?? [])];
     for (const pasid of pasids) this.#ring.send(invalidateGuestPages(old[0].domainId, pasid, 0, "all"));
     this.#ring.complete();
-    if (!old.some(({ ats }) => ats)) return;
+    const mayCache = requesters.some((requester) => this.#table.read(requester).ats);
+    // A device that was silent when it was taken from its former owner may have kept what it had.
+    if (!mayCache && !old.some(({ ats }) => ats)) return;
     if (this.#flushDeviceTlbs([device], 0, "all", [undefined, ...pasids])) return;
     // A device that may not cache is refused what it translated itself: what its TLB keeps is of no use to it.
-    if (requesters.some((requester) => this.#table.read(requester).ats)) throw noAnswer();
+    if (mayCache) throw noAnswer();
   }
 
   /** Where no one command does it, every entry and every domain goes by its own. */
