@@ -48,21 +48,6 @@ export function shrinkFailure(
   return shrink(failing, fails, executions, plainer);
 }
 
-/** The same for a machine that stays as it is. */
-export function shrinkProgram(
-  program: Program,
-  fails: (program: Program) => boolean,
-  executions: number,
-): Program {
-  const failing = { shape: undefined, program };
-  return shrink(
-    failing,
-    (one) => fails(one.program),
-    executions,
-    () => [],
-  ).program;
-}
-
 function shrink<Shape>(
   failing: On<Shape>,
   fails: (failing: On<Shape>) => boolean,
