@@ -14,7 +14,7 @@ import type { Difference } from "./invariants.js";
 import { MemoryTables } from "./memory-tables.js";
 import { compareOutcomes } from "./outcomes.js";
 import { Prober } from "./probe.js";
-import { isCovered, mask, runsTouching, spanLg2Of } from "./ranges.js";
+import { isCovered, mask, PARTS_AT_MOST, partsOfResize, runsTouching, spanLg2Of } from "./ranges.js";
 import { ReferenceView } from "./reference-view.js";
 import { createSubject, type HardwareRoot, type Subject } from "./subject.js";
 import { sweep } from "./sweep.js";
@@ -182,6 +182,9 @@ export class Lockstep {
       "length" in operation && operation.op.startsWith("unmap")
         ? runsTouching(reference.runs, operation.iova, operation.iova + operation.length)
         : [];
+    if (partsOfResize(operation, reference) > PARTS_AT_MOST) {
+      throw new MemoryTooSmall(`${operation.op} asks for more tables than the memory has room for`);
+    }
     this.#watch?.begin(pendingSpan(subject));
     const given = this.#apply(operation);
     this.outcome = given;
@@ -220,17 +223,11 @@ export class Lockstep {
   }
 
   #apply(operation: Operation): Outcome {
-    const walker = this.#walker;
-    if (operation.op === "deviceRead") {
-      return {
-        op: "deviceRead",
-        permitted: walker.deviceRead(lowWord(operation.iova), highWord(operation.iova)),
-      };
-    }
-    if (operation.op !== "deviceWrite") return this.subject.apply(operation);
-    const permitted = walker.deviceWrite(lowWord(operation.iova), highWord(operation.iova));
-    this.subject.deviceWritten?.(operation);
-    return { op: "deviceWrite", permitted };
+    const { op } = operation;
+    if (op !== "deviceRead" && op !== "deviceWrite") return this.subject.apply(operation);
+    const permitted = this.#walker[op](lowWord(operation.iova), highWord(operation.iova));
+    if (op === "deviceWrite") this.subject.deviceWritten?.(operation);
+    return { op, permitted };
   }
 
   /** Counts the leaf items that the reference gained or lost; returns how many changed. */

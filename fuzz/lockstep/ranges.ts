@@ -1,7 +1,7 @@
 /** Ranges, runs and levels, as the lockstep asks of them. */
 import { shapeOf } from "../../models/index.js";
-import type { Range } from "../../models/operations.js";
-import type { Run } from "../../reference/index.js";
+import type { Operation, Range } from "../../models/operations.js";
+import type { Reference, Run } from "../../reference/index.js";
 import type { Subject } from "./subject.js";
 
 /** Whether the ranges, side by side or overlapping, hold everything from the first address to the last. */
@@ -37,4 +37,27 @@ export function runsTouching(runs: readonly Run[], first: bigint, end: bigint): 
   let to = from;
   while (to < runs.length && runs[to].iova < end) to++;
   return runs.slice(from, to);
+}
+
+/** Entries that a resize may make: none that is drawn makes a quarter of them, and more cost seconds. */
+export const PARTS_AT_MOST = 1 << 16;
+
+/** Into how many entries a resize fragments those that are too large; a shrunk program may ask for billions. */
+export function partsOfResize(operation: Operation, { runs, pageSizes }: Reference): number {
+  if (operation.op !== "resize") return 0;
+  const { iova, length, largestLg2 } = operation;
+  const smaller = pageSizes & ((2n << BigInt(largestLg2)) - 1n);
+  if (smaller === 0n) return 0;
+  const partLg2 = smaller.toString(2).length - 1;
+  return runsTouching(runs, iova, iova + length)
+    .filter(({ sizeLg2 }) => sizeLg2 > partLg2)
+    .reduce((sum, run) => sum + touchedBy(run, iova, iova + length) * 2 ** (run.sizeLg2 - partLg2), 0);
+}
+
+/** How many leaves of a run overlap `[first, end)`. */
+function touchedBy({ iova, count, sizeLg2 }: Run, first: bigint, end: bigint): number {
+  const size = BigInt(sizeLg2);
+  const runEnd = iova + (count << size);
+  const [from, to] = [first > iova ? first : iova, end < runEnd ? end : runEnd];
+  return Number(((to - 1n) >> size) - (from >> size) + 1n);
 }
