@@ -1,7 +1,7 @@
 /** A record with the checksum of what it says, of which one field says nonsense, is refused with the reason. */
 import { crc32 } from "node:zlib";
 import test from "ava";
-import { adoptMemory, amdv1, PageTableError, TableMemory } from "../impl/index.js";
+import { adoptMemory, amdv1, PageTableError, TableMemory, vtdSecondStage } from "../impl/index.js";
 
 const CHECKSUM = /,"checksum":"[0-9a-f]{8}"\}$/;
 
@@ -95,4 +95,16 @@ test("records that are none, or not there", (t) => {
     refusalOf(() => amdv1.adopt(bare, { memory })),
     /its first frame is not the root/,
   );
+});
+
+test("a record of a table with a callback that is not given again", (t) => {
+  const made = new TableMemory({ capacityBytes: 1 << 20, base: 0x10_0000n });
+  const incoherent = () => {};
+  const record = vtdSecondStage.create({ memory: made, incoherent }).handOver();
+  const memory = adoptMemory(made.words.buffer, [record]);
+  t.regex(
+    refusalOf(() => vtdSecondStage.adopt(record, { memory })),
+    /made with `incoherent`, which must be given again/,
+  );
+  t.is(vtdSecondStage.adopt(record, { memory, incoherent }).lookup(0n), undefined);
 });

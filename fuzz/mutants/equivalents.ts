@@ -59,4 +59,13 @@ export const equivalents: readonly Equivalent[] = [
       "giveBack(this.#domain, table, this.entry.level - 1); → giveBack(this.#domain, table, this.entry.level - 0);",
     why: "a cut that finds memory for some of its tables alone is drawn once in thousands of operations; what-was-not-forgotten-is-as-it-was.test.ts holds it",
   },
+  {
+    change:
+      "return width > 32 ? (1 << (width - 32)) - 1 : 0; → return width >= 32 ? (1 << (width - 32)) - 1 : 0;",
+    why: "of 32 bits the high word's last is (1 << 0) - 1, which is 0",
+  },
+  {
+    change: "while (item <= fourBefore) { → while (item < fourBefore) {",
+    why: "the last four items are looked at one by one",
+  },
 ];
