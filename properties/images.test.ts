@@ -45,7 +45,12 @@ function programmed(configuration: Configuration): { readonly table: PageTable; 
   const subject = new PageTableSubject(configuration);
   const draws = new SeededDraws("image");
   for (const operation of generateProgram(draws, new Reference(configuration), 60, plainMix)) {
-    if (operation.op !== "deviceRead" && operation.op !== "deviceWrite" && operation.op !== "failNextAllocation") subject.apply(operation);
+    if (
+      operation.op !== "deviceRead" &&
+      operation.op !== "deviceWrite" &&
+      operation.op !== "failNextAllocation"
+    )
+      subject.apply(operation);
   }
   const { root, mode } = subject.hardwareRoot();
   const memory = imageOf(subject.words, subject.base, configuration.format);
