@@ -182,13 +182,14 @@ export class Lockstep {
       "length" in operation && operation.op.startsWith("unmap")
         ? runsTouching(reference.runs, operation.iova, operation.iova + operation.length)
         : [];
-    if (partsOfResize(operation, reference) > PARTS_AT_MOST) {
-      throw new MemoryTooSmall(`${operation.op} asks for more tables than the memory has room for`);
-    }
     this.#watch?.begin(pendingSpan(subject));
     const given = this.#apply(operation);
     this.outcome = given;
     if (subject.isFull) throw new MemoryTooSmall(`${operation.op} took the last frame of the table memory`);
+    const isWithoutMemory = "code" in given && given.code === "OUT_OF_MEMORY";
+    if (isWithoutMemory && partsOfResize(operation, reference) > PARTS_AT_MOST) {
+      throw new MemoryTooSmall(`${operation.op} asks for more tables than the memory has room for`);
+    }
     const violation = this.#watch?.end(pendingSpan(subject));
     const wanted = reference.apply(operation);
     this.#view.changed();
