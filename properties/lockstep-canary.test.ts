@@ -259,7 +259,7 @@ for (const { name, subject, invariant, configuration: fullName = "amdv1/top2-va6
     for (let unit = 0; unit < 8; unit++) {
       const { finding } = runUnit({ configuration, seed: "canary", unit, operations: 1000, subjectOf });
       if (finding === undefined) continue;
-      const shrunk = shrink(finding, { subjectOf, executions: 300 });
+      const shrunk = shrink(finding, { subjectOf, executions: 60 });
       t.is(finding.invariant, invariant, report(shrunk, { subjectOf }));
       t.is(shrunk.invariant, invariant);
       t.true(shrunk.operations.length <= finding.operations.length);
