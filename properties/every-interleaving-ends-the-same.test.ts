@@ -9,6 +9,7 @@ import { stampStepped } from "../build/stepped-stamp.js";
 import { explore, runOnce, Stage, type SteppedStamp } from "../fuzz/concurrency/index.js";
 import { drawPrograms } from "../fuzz/concurrency/programs.js";
 import { type Configuration, Random } from "../models/index.js";
+import { isWhole } from "./part.js";
 import {
   configurationOf,
   growingScenes,
@@ -22,7 +23,7 @@ import {
 const DIST = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** Raise it for a longer run: `GENPT_SCHEDULES=5000 npx ava …`. */
-const SCHEDULES = Number(process.env["GENPT_SCHEDULES"] ?? 60);
+const SCHEDULES = Number(process.env["GENPT_SCHEDULES"] ?? (isWhole ? 60 : 24));
 const SEED = process.env["GENPT_SEED"] ?? "interleavings";
 
 const written = new Map<string, Promise<readonly SteppedStamp[]>>();

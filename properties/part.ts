@@ -10,10 +10,10 @@ import { Random } from "../models/random.js";
 export const isWhole = process.env["GENPT_WHOLE"] === "1";
 
 /** One in so many. */
-const PARTS = 3;
+const PARTS = 5;
 
 /**
- * Every third configuration of each format, beginning where the key says; one of each format at least.
+ * Every fifth configuration of each format, beginning where the key says; one of each format at least.
  * @param key the test's title, which decides the part
  */
 export function partOf(configurations: readonly Configuration[], key: string): readonly Configuration[] {

@@ -144,10 +144,12 @@ function fragment(mapped: Mapped, wanted: readonly { entry: Run; parts: Run[] }[
   const { configuration, tables } = mapped;
   const added = new Map<bigint, { level: number; iova: bigint }>();
   for (const { entry, parts } of wanted) {
-    for (const { iova, sizeLg2 } of parts) {
-      const top = levelOfSize(configuration, entry.sizeLg2);
-      for (let level = levelOfSize(configuration, sizeLg2); level < top; level++) {
-        added.set(tableKey(level, iova >> BigInt(tableSpanLg2(configuration, level))), { level, iova });
+    const top = levelOfSize(configuration, entry.sizeLg2);
+    for (const run of sideBySide(parts)) {
+      for (let level = levelOfSize(configuration, run.sizeLg2); level < top; level++) {
+        const lg2 = BigInt(tableSpanLg2(configuration, level));
+        for (let iova = run.iova; iova < endOf(run); iova = ((iova >> lg2) + 1n) << lg2)
+          added.set(tableKey(level, iova >> lg2), { level, iova });
       }
     }
   }
@@ -166,10 +168,19 @@ function replace({ leaves, dirty, accessed }: Mapped, old: readonly Run[], parts
     leaves.remove(entry.iova, 1n);
     for (const marks of [dirty, accessed]) marks.changed.delete(entry.iova);
   }
+  for (const run of sideBySide(parts)) leaves.add(run);
+  for (const part of parts) for (const { marks, isMarked } of kept) marks.set(part, isMarked);
+}
+
+/** The parts of one entry, those of one size together. */
+function sideBySide(parts: readonly Run[]): Run[] {
+  const runs: Run[] = [];
   for (const part of parts) {
-    leaves.add(part);
-    for (const { marks, isMarked } of kept) marks.set(part, isMarked);
+    const run = runs[runs.length - 1];
+    if (run?.sizeLg2 === part.sizeLg2) runs[runs.length - 1] = { ...run, count: run.count + 1n };
+    else runs.push(part);
   }
+  return runs;
 }
 
 const taken = (entry: Run, tables: number): Taken => ({ range: [entry.iova, endOf(entry) - 1n], tables });

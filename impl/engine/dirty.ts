@@ -24,7 +24,8 @@ export interface FoundWords {
 /**
  * Reports every entry that touches the inclusive range and is dirty or, where `ofAccesses` says so, was accessed. With
  * `clear`, each is cleared, reported whole (for what was cleared and not reported would be lost) and gathered, for
- * hardware that keeps a translation does not set its bit again; without, the part inside the range is reported. `range` is the status that the caller found for the range's own form; support is asked first.
+ * hardware that keeps a translation does not set its bit again; without, the part inside the range is reported.
+ * `range` is the status that the caller found for the range's own form; support is asked first.
  */
 export function readAndClear(
   domain: Domain,
