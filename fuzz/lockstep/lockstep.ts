@@ -126,6 +126,8 @@ export class Lockstep {
       this.#stepUnguarded(operation);
     } catch (error) {
       if (error instanceof Inconclusive) throw error;
+      // What asks for billions of entries may go on until it finds no memory.
+      if (error instanceof SubjectFailure) this.#checkRoomFor(operation);
       const iova = "iova" in operation ? operation.iova : undefined;
       const invariant = error instanceof SubjectFailure ? error.invariant : "I3";
       this.#differences.add(invariant, iova, `${operation.op} threw ${String(error)}`);
@@ -186,10 +188,7 @@ export class Lockstep {
     const given = this.#apply(operation);
     this.outcome = given;
     if (subject.isFull) throw new MemoryTooSmall(`${operation.op} took the last frame of the table memory`);
-    const isWithoutMemory = "code" in given && given.code === "OUT_OF_MEMORY";
-    if (isWithoutMemory && partsOfResize(operation, reference) > PARTS_AT_MOST) {
-      throw new MemoryTooSmall(`${operation.op} asks for more tables than the memory has room for`);
-    }
+    if ("code" in given && given.code === "OUT_OF_MEMORY") this.#checkRoomFor(operation);
     const violation = this.#watch?.end(pendingSpan(subject));
     const wanted = reference.apply(operation);
     this.#view.changed();
@@ -207,6 +206,11 @@ export class Lockstep {
     this.#addViolation(operation.op, violation);
     if ("mappedBytes" in wanted && wanted.code !== "OK") this.#blameFailure();
     if (this.operations % this.#sweepEvery === 0) this.#differences.first ??= this.checkAll();
+  }
+
+  #checkRoomFor(operation: Operation): void {
+    if (partsOfResize(operation, this.reference) <= PARTS_AT_MOST) return;
+    throw new MemoryTooSmall(`${operation.op} asks for more tables than the memory has room for`);
   }
 
   /** Whatever differs after a map that had to fail: it did not leave exactly its prefix. */
@@ -293,11 +297,10 @@ export class Lockstep {
       const told = `hardware is told ${describeHex(now.root)} of level ${now.topLevel}`;
       this.#differences.add("I16", 0n, `${given}; ${told}`);
     }
-    const runs = reference.runs.slice(0, WALKS_AFTER_GROWTH);
     for (const root of [old, now]) {
       this.#setRoot(root);
       const reach = 1n << BigInt(Math.min(64, spanLg2Of(subject, root.topLevel)));
-      for (const run of runs) {
+      for (const run of reference.runs.slice(0, WALKS_AFTER_GROWTH)) {
         if (run.iova >= reach || this.#isNew(run)) continue;
         this.#prober.walk(lowWord(run.iova), highWord(run.iova), "I16");
       }

@@ -39,7 +39,7 @@ export function runsTouching(runs: readonly Run[], first: bigint, end: bigint): 
   return runs.slice(from, to);
 }
 
-/** Entries that a resize may make: none that is drawn makes a quarter of them, and more cost seconds. */
+/** Entries that a resize may make before nothing is said of it: hardly one that is drawn makes a quarter of them. */
 export const PARTS_AT_MOST = 1 << 16;
 
 /** Into how many entries a resize fragments those that are too large; a shrunk program may ask for billions. */

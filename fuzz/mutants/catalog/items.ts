@@ -29,7 +29,7 @@ export const itemMutants: readonly Mutant[] = [
     title: "a table's address stands in its item as it is, and not in the item's units",
     source: "ARM LPAE and DART: a table address without the format's own shift",
     configurations: ["amdv1-mock/top2-va56", "amdv1-mock/top3-va56"],
-    invariants: ["I14", "I1", "I5", "I6"],
+    invariants: ["I14", "I1", "I5", "I6", "I3"],
     patches: [
       {
         file: "formats/amdv1",
@@ -37,7 +37,7 @@ export const itemMutants: readonly Mutant[] = [
         replace: "return addressLow | (level << NEXT_LEVEL_SHIFT) | attributes;",
       },
     ],
-    note: "Hardware then walks another frame, which is in use by nobody (I5).",
+    note: "Hardware then walks another frame, which is in use by nobody (I5). Software that follows it may fail at once (I3).",
   },
   {
     id: "M24b",

@@ -16,7 +16,7 @@ export const layoutMutants: readonly Mutant[] = [
     title: "a large page of several items is not cut, one of a single item is",
     source: "generic page tables: only one of two encodings of a large page could be split",
     configurations: contiguous,
-    invariants: ["I11", "I7", "I1"],
+    invariants: ["I11", "I7", "I1", "I3"],
     patches: [
       {
         file: "engine/cut",
@@ -24,6 +24,7 @@ export const layoutMutants: readonly Mutant[] = [
         replace: "return offset === 0 || cursor.itemsWords > 2 ? undefined : new Fragment(",
       },
     ],
+    note: "Or a cut that has to be refused is not (I3).",
   },
   {
     id: "M39b",

@@ -307,7 +307,7 @@ export const mapMutants: readonly Mutant[] = [
     title: "smaller pages are used where a larger one fits",
     source: "oracle fault",
     configurations: several,
-    invariants: ["I7", "I6", "I11", "I3"],
+    invariants: ["I7", "I6", "I11", "I3", "I4"],
     patches: [
       {
         file: "engine/page-size",
@@ -316,6 +316,6 @@ export const mapMutants: readonly Mutant[] = [
           "highestSizeUpTo(sizesLow, sizesHigh, Math.min(divides, fits) === 21 ? 20 : Math.min(divides, fits))",
       },
     ],
-    note: "Where tables stand already, smaller pages go into them, and the tables tell (I6, I11), or the allocation that was to fail is one of theirs (I3).",
+    note: "Where tables stand already, smaller pages go into them, and the tables tell (I6, I11), or the allocation that was to fail is one of theirs (I3). Or a map stops earlier than it should (I4).",
   },
 ];

@@ -114,7 +114,7 @@ export const memoryMutants: readonly Mutant[] = [
     title: "of two lists of frames in a gather the first is lost",
     source: "oracle fault",
     configurations: several,
-    invariants: ["I5"],
+    invariants: ["I5", "I3"],
     patches: [
       {
         file: gather,
@@ -122,6 +122,7 @@ export const memoryMutants: readonly Mutant[] = [
         replace: "else this.#head = head;",
       },
     ],
+    note: "What is lost waits for ever, and a handover refuses to go without it (I3).",
   },
   {
     id: "F17",

@@ -106,7 +106,7 @@ export const readingMutants: readonly Mutant[] = [
     title: "going through the entries, the address after the last one of all is taken for address 0",
     source: "RISC-V: a loop that ends at the last address never ended",
     configurations: [...signed, "amdv1/top5-va64"],
-    invariants: ["I17"],
+    invariants: ["I17", "I3"],
     patches: [
       {
         file: "engine/cursor",
@@ -119,6 +119,7 @@ export const readingMutants: readonly Mutant[] = [
         replace: "if (below(lastLow, lastHigh, low, high))",
       },
     ],
+    note: "Or a resize that goes on at address 0 finds no memory for it (I3).",
   },
   {
     id: "M32",
