@@ -36,7 +36,7 @@ const OPERATIONS_PER_RUN = 50_000;
 
 /** Tests of the documents, the package, the commands and of stamps with mistakes: what they run of `impl` they do not judge. */
 const NOT_PROPERTIES =
-  /^(cli|docs|images|house-rules|packaging|mutants|branch-coverage|fuzz-coverage|findings|campaign|night|report|lockstep-sees-broken-formats)\b/;
+  /^(against|cli|docs|examples|images|house-rules|packaging|mutants|branch-coverage|fuzz-coverage|findings|campaign|nightly|report|lockstep-sees-broken-formats)\b/;
 
 interface Options {
   readonly only?: readonly string[] | undefined;
