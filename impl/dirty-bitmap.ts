@@ -42,9 +42,8 @@ export class DirtyBitmap {
 
   /** Whether the stretch that holds an address is dirty. False outside the range. */
   isDirty(iova: bigint): boolean {
-    const offset = iova - this.iova;
-    if (offset < 0n || offset >= this.lengthBytes) return false;
-    const bit = Number(offset >> BigInt(this.grainLg2));
+    const bit = Number((iova - this.iova) >> BigInt(this.grainLg2));
+    // Outside there is no word, or no bit of it was ever set.
     return (this.words[Math.floor(bit / 32)] & (1 << (bit & 31))) !== 0;
   }
 

@@ -143,3 +143,19 @@ test("existing tables without a cell are opened with one of their own", (t) => {
   const opened = shared.amdv1.open({ memory }, { root: table.hwInfo().root });
   t.is(opened.lookup(0x1000n), 0x8000n);
 });
+
+test("dirty state that one clears is clear for the other, and a table that threads share is not handed over", (t) => {
+  const memory = newMemory();
+  const table = shared.amdv1.create({ memory });
+  const other = inAnotherThread(memory, table);
+  table.map(0x1000n, 0x8000n, 0x2000n, READ_WRITE);
+  table.setDirty(0x2000n);
+  const dirty: bigint[] = [];
+  other.table.readAndClearDirty(0n, 0x10_0000n, (iova) => dirty.push(iova));
+  table.readAndClearDirty(0n, 0x10_0000n, (iova) => dirty.push(iova));
+  t.deepEqual(dirty, [0x2000n]);
+  t.is(
+    refusal(() => table.handOver()),
+    "INVALID_ARGUMENT",
+  );
+});

@@ -5,6 +5,7 @@ import {
   armShort,
   armv8Stage1_4k,
   armv8Stage2_64k,
+  DirtyBitmap,
   mali,
   PageTableError,
   PhysicalRuns,
@@ -118,4 +119,28 @@ test("what is beside a memory is not in use there", (t) => {
   t.is(memory.frameState(0x4000_0000n), "live");
   t.is(memory.frameState(0x3fff_f000n), "free");
   t.is(memory.frameState(0x4010_0000n), "free");
+});
+
+test("arguments of no use to a call are refused before anything is done", (t) => {
+  const table = amdv1.create({ memory: newMemory() });
+  table.map(0n, 0n, PAGE, RW);
+  const nonsense = JSON.parse("[1.5, null]");
+  const code = { instanceOf: PageTableError, message: /INVALID_ARGUMENT/ };
+  for (const prot of nonsense) t.throws(() => table.mapRuns(PAGE, singlePages(1, PAGE), prot), code);
+  for (const report of nonsense) {
+    t.throws(() => table.readAndClearDirty(0n, PAGE, report), { ...code, message: /onDirty/ });
+    t.throws(() => table.readAndClearAccessed(0n, PAGE, report), { ...code, message: /onUse/ });
+  }
+  t.is(table.lookup(PAGE), undefined);
+});
+
+test("a bitmap is not dirty where it is not", (t) => {
+  const bitmap = new DirtyBitmap(0x10_0000n, 0x1_0000n, 12);
+  bitmap.record(0x10_0000n, 0x1_0000n);
+  t.deepEqual(
+    [0xf_ffffn, 0x10_0000n, 0x10_ffffn, 0x11_0000n, 0x10_0000n + (1n << 47n)].map((iova) =>
+      bitmap.isDirty(iova),
+    ),
+    [false, true, true, false, false],
+  );
 });

@@ -2,10 +2,18 @@
 import test from "ava";
 import { PageTableError, Status } from "../impl/common.js";
 import { GuestCr3Table } from "../impl/iommu/amd/guest-cr3.js";
+import { AmdPaging } from "../impl/iommu/amd/paging.js";
 import { AmdUnit } from "../impl/iommu/amd/unit.js";
+import { IommuDomain } from "../impl/iommu/domain.js";
+import { CpuFreeQueues } from "../impl/iommu/free-queues.js";
 import { setUpHardwareDomain } from "../impl/iommu/hardware-domain.js";
 import { DomainIds } from "../impl/iommu/intel/domain-ids.js";
+import { describeFault } from "../impl/iommu/intel/fault-records.js";
 import { entryLines } from "../impl/iommu/intel/fault-walk.js";
+import { RegisterInvalidator } from "../impl/iommu/intel/invalidator.js";
+import { PasidTables, ScalableRootTable } from "../impl/iommu/intel/pasid-table.js";
+import { capabilitiesOf } from "../impl/iommu/intel/registers.js";
+import { RootTable } from "../impl/iommu/intel/root-table.js";
 import { UnitMemory } from "../impl/iommu/unit-memory.js";
 import { AmdIommuDevice, VtdUnitDevice } from "../models/iommu/index.js";
 import { createScene, READ_WRITE, withMethods } from "./domain-scene.js";
@@ -22,16 +30,19 @@ import {
 
 const DISK = { id: deviceId(2, 0x10) };
 const STATUS = 0x2020;
-/** EventLogRun and CmdBufRun. Source: 48882, IOMMU Status Register (MMIO offset 2020h). */
-const RUNNING = (1 << 3) | (1 << 4);
+/** Source: 48882, IOMMU Status Register (MMIO offset 2020h). */
+const EVENT_LOG_RUN = 1 << 3;
+const COMMAND_BUFFER_RUN = 1 << 4;
 
 test("AMD: a unit that firmware left running gets its rings once it has stopped", (t) => {
   const memory = newMemory();
   const hardware = new AmdIommuDevice(physicalMemory(memory));
   const relax = processes(hardware);
-  let left = 5;
+  let left = 8;
+  // Whichever is waited for first, the other runs on.
+  const running = () => (left > 4 ? COMMAND_BUFFER_RUN : 0) | (left > 0 ? EVENT_LOG_RUN : 0);
   const registers = {
-    read32: (offset: number) => hardware.read32(offset) | (offset === STATUS && left > 0 ? RUNNING : 0),
+    read32: (offset: number) => hardware.read32(offset) | (offset === STATUS ? running() : 0),
     read64: (offset: number) => hardware.read64(offset),
     write32: (offset: number, value: number) => hardware.write32(offset, value),
     write64: (offset: number, value: bigint) => hardware.write64(offset, value),
@@ -110,8 +121,9 @@ test("VT-d: a PASID with second-stage tables, and a PASID's pages, are forgotten
 test("a flush that fails for each range of a batch is told of once, by its first status", (t) => {
   const scene = createScene();
   scene.domain.beginBatch();
+  // No table leaves the tree, so that range by range is flushed.
   scene.domain.legacyMap(1, 0x10, 1, READ_WRITE);
-  scene.domain.legacyUnmap(1, 1);
+  scene.domain.legacyMap(1, 0x20, 1, READ_WRITE);
   scene.domain.legacyMap(2, 0x10, 1, READ_WRITE);
   scene.flushStatus = Status.HARDWARE_STOPPED;
   const ranges = [1, 2].map((first) => ({ first, last: first }));
@@ -225,4 +237,44 @@ test("VT-d: an interrupt request in scalable mode has no way either", (t) => {
   const lines = unit.describe({ ...faultOf(DISK), reason: 0x22, dfn: 0x123 * 2 ** 36 });
   t.is(lines.length, 2);
   t.regex(lines[0], /^interrupt request .* index 0x123$/);
+});
+
+test("VT-d: what never had a table is cleared without one", (t) => {
+  const memory = newMemory();
+  const unitMemory = new UnitMemory({ memory });
+  const tables = [RootTable.create(unitMemory), ScalableRootTable.create(unitMemory)];
+  const pasids = PasidTables.create(unitMemory, 2);
+  const live = memory.liveFrames;
+  for (const table of tables) {
+    table?.clear(0x210);
+    t.is(table?.read(0x210), undefined);
+  }
+  pasids?.clear(0x41);
+  t.is(memory.liveFrames, live);
+});
+
+test("VT-d: registers that do nothing for an invalidation are not taken for one that did", (t) => {
+  const hardware = new VtdUnitDevice(physicalMemory(newMemory()), {});
+  const capabilities = capabilitiesOf(hardware);
+  const silent = { read32: () => 0, read64: () => 0n, write32: () => {}, write64: () => {} };
+  const invalidator = new RegisterInvalidator(silent, capabilities, () => t.fail("nothing is under way"));
+  const refused = t.throws(() => invalidator.iotlb({ of: "everything" }), { name: "UnitError" });
+  t.regex(refused?.message ?? "", /everything/);
+  const unsupported = t.throws(() => invalidator.other(), { name: "UnitError" });
+  t.regex(unsupported?.message ?? "", /no queue/);
+});
+
+test("VT-d: a fault whose reason has no name is described by its number", (t) => {
+  const fault = { reason: 0x1f, source: 0x210, isRead: true, pasid: undefined, dfn: 5 };
+  const [what, why] = describeFault(fault, 0, 0);
+  t.regex(what, /^DMA read .* address 0x5000$/);
+  t.is(why, "reason 1f: a reason of no name (unit 0)");
+});
+
+test("a domain that can make no hardware forget is refused, and one without tables has no leaves", (t) => {
+  const memory = newMemory();
+  const paging = new AmdPaging({ memory, freeQueue: new CpuFreeQueues(memory), levels: 4 });
+  t.deepEqual([...paging.table.leaves()], []);
+  const options = { id: 1, pageSizes: 0x1000n, paging, flush: JSON.parse("{}") };
+  t.throws(() => new IommuDomain(options), { instanceOf: PageTableError, message: /flush/ });
 });
