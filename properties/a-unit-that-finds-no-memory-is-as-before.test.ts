@@ -10,6 +10,7 @@ import type { SystemDevice } from "../impl/iommu/device-system.js";
 import { ScalableUnit } from "../impl/iommu/intel/scalable-unit.js";
 import { IntelUnit } from "../impl/iommu/intel/unit.js";
 import { UnitMemory } from "../impl/iommu/unit-memory.js";
+import { NO_FRAME } from "../impl/memory/frame-books.js";
 import { AmdIommuDevice, VtdUnitDevice } from "../models/iommu/index.js";
 import { DEFAULT_CAPABILITY } from "../models/iommu/intel/registers.js";
 import {
@@ -21,6 +22,7 @@ import {
   processes,
   READ_WRITE,
   scalableScene,
+  seen,
 } from "./iommu-scene.js";
 
 /** More allocations than any of these makes. */
@@ -165,3 +167,60 @@ test("VT-d: a PASID is attached", (t) => {
   };
   checkEveryFailure(t, prepare, 0);
 });
+
+/** Takes every frame that is left. */
+function exhaust(memory: TableMemory): void {
+  const hog = new UnitMemory({ memory });
+  while (hog.allocate() !== NO_FRAME);
+}
+
+const plainDevice: SystemDevice = { id: deviceId(2, 0x10) };
+
+for (const { name, scene } of [
+  { name: "AMD", scene: amdScene },
+  { name: "VT-d", scene: intelScene },
+] as const) {
+  test(`${name}: a domain without any table takes no device`, (t) => {
+    const { memory, system } = scene({});
+    system.addDevice(plainDevice);
+    const domain = system.createDomain({ id: 1 });
+    exhaust(memory);
+    t.is(system.assign(plainDevice.id, domain), Status.OUT_OF_MEMORY);
+    t.is(system.ownerOf(plainDevice.id), undefined);
+  });
+
+  test(`${name}: unity ranges inside larger pages stay when there is no memory to split those, and that is said`, (t) => {
+    const { memory, hardware, system } = scene({});
+    system.addDevice(DEVICE);
+    const domain = system.createDomain({ id: 1 });
+    t.is(system.assign(DEVICE.id, domain), Status.OK);
+    const owed = { flags: 0 };
+    for (const [first, pages] of [
+      [0, 0x1ff],
+      [0x201, 0x1ff],
+      [0x4_0001, 0x1ff],
+    ])
+      domain.map(first, first, pages, READ_WRITE, owed);
+    // All of it in pages of 2 MiB: the root, the table below it, and one for each GiB.
+    t.is(domain.tableCount, 4);
+    domain.flushAll(owed.flags);
+    exhaust(memory);
+    t.is(system.quarantine(DEVICE.id), Status.PAGES_LEFT_BEHIND);
+    t.is(system.ownerOf(DEVICE.id), undefined);
+    t.is(domain.lookup(0x4_0000)?.mfn, 0x4_0000);
+    t.regex(seen(hardware.dma(0x208, 0x4000_1000n, 4, true)), /^fault/);
+  });
+
+  test(`${name}: a device of a domain that ends is blocked where the hardware domain finds no memory for it`, (t) => {
+    const { memory, hardware, system } = scene({ system: { quarantine: "none" } });
+    system.addDevice(plainDevice);
+    system.createDomain({ id: 0, isHardware: true });
+    const domain = system.createDomain({ id: 1 });
+    t.is(system.assign(plainDevice.id, domain), Status.OK);
+    domain.map(5, 5, 1, READ_WRITE, { flags: 0 });
+    exhaust(memory);
+    system.destroyDomain(domain);
+    t.is(system.ownerOf(plainDevice.id), undefined);
+    t.regex(seen(hardware.dma(0x210, 0x5000n, 4, true)), /^fault/);
+  });
+}
