@@ -278,3 +278,20 @@ test("a domain that can make no hardware forget is refused, and one without tabl
   const options = { id: 1, pageSizes: 0x1000n, paging, flush: JSON.parse("{}") };
   t.throws(() => new IommuDomain(options), { instanceOf: PageTableError, message: /flush/ });
 });
+
+test("the table of each level on the way to a page is the one that the item above leads to", (t) => {
+  const memory = newMemory();
+  const paging = new AmdPaging({ memory, freeQueue: new CpuFreeQueues(memory), levels: 4 });
+  const dfn = 0x8_0604;
+  t.is(paging.mapPage(dfn, 7, 0, READ_WRITE, { flags: 0 }), Status.OK);
+  const { table } = paging;
+  t.is(table.tableAt(dfn, 3), table.root);
+  for (let level = 3; level > 0; level--) {
+    const above = Number((table.tableAt(dfn, level) ?? 0n) - memory.base) / 4;
+    const item = above + 2 * ((dfn >> (9 * level)) & 0x1ff);
+    const [low, high] = memory.words.subarray(item, item + 2);
+    const next = BigInt(high & 0xf_ffff) * 2n ** 32n + BigInt((low & ~0xfff) >>> 0);
+    t.is(table.tableAt(dfn, level - 1), next, `level ${level}`);
+  }
+  t.is(table.tableAt(dfn + 0x4_0000, 0), undefined);
+});
