@@ -276,3 +276,17 @@ test("sizes that no page has, and ranges that are none, are refused", (t) => {
   t.is(table.tryTrim(0n, 0n), Status.ZERO_LENGTH);
   t.throws(() => table.resize(0n, LARGE, { largestLg2: 64 }), { code: "INVALID_ARGUMENT" });
 });
+
+test("an entry of which the range lacks one byte is not merged", (t) => {
+  const table = amdv1.create({ memory: new TableMemory() });
+  table.map(0n, 0n, 0x2000n, RW, 0x1000n);
+  for (const [first, length] of [
+    [0n, 0x1fffn],
+    [1n, 0x1fffn],
+  ]) {
+    table.resize(first, length);
+    t.is([...table.entries()].length, 2);
+  }
+  table.resize(0n, 0x2000n);
+  t.is([...table.entries()].length, 1);
+});

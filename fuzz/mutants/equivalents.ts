@@ -68,4 +68,23 @@ export const equivalents: readonly Equivalent[] = [
     change: "while (item <= fourBefore) { → while (item < fourBefore) {",
     why: "the last four items are looked at one by one",
   },
+  {
+    change:
+      "domain.usedOffsets[(table >>> TABLE_WORDS_LG2) & USED_OFFSETS_MASK] = used - table; → domain.usedOffsets[(table << TABLE_WORDS_LG2) & USED_OFFSETS_MASK] = used - table;",
+    why: "a hint where to look first; memory is asked all the same",
+  },
+  {
+    change: "if (used < 0) → if (used <= 0)",
+    why: "word 0 of the memory is the root's, which is never asked",
+  },
+  {
+    change:
+      "return pageReachLg2 < 64 && paHigh >>> (pageReachLg2 - 32) !== 0 ? domain.farSizesLow : domain.sizesLow; → return pageReachLg2 < 64 && paHigh >>> (pageReachLg2 + 32) !== 0 ? domain.farSizesLow : domain.sizesLow;",
+    why: "shifts count modulo 32",
+  },
+  {
+    change:
+      "const forbidden = (paLow & (domain.paForbiddenLow | (GRANULE - 1))) | (paHigh & domain.paForbiddenHigh); → const forbidden = (paLow | (domain.paForbiddenLow | (GRANULE - 1))) | (paHigh & domain.paForbiddenHigh);",
+    why: "what is not stored here goes the slower way, which stores the same",
+  },
 ];
