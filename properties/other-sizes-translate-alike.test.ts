@@ -290,3 +290,14 @@ test("an entry of which the range lacks one byte is not merged", (t) => {
   table.resize(0n, 0x2000n);
   t.is([...table.entries()].length, 1);
 });
+
+test("a table at the first word of the memory whose first item alone is in use is not empty", (t) => {
+  const large = 0x20_0000n;
+  const table = amdv1.create({ memory: new TableMemory(), topLevel: 1, freeing: "empty" });
+  // The first root becomes a lower table, which may be freed.
+  for (const iova of [0x4000_0000n, 5n * large, 7n * large]) table.map(iova, 0n, 0x1000n, RW);
+  table.unmap(7n * large, 0x1000n);
+  table.map(0n, 0x8000n, 0x1000n, RW);
+  table.unmap(5n * large, 0x1000n);
+  t.is(table.lookup(0n), 0x8000n);
+});

@@ -74,10 +74,6 @@ export const equivalents: readonly Equivalent[] = [
     why: "a hint where to look first; memory is asked all the same",
   },
   {
-    change: "if (used < 0) → if (used <= 0)",
-    why: "word 0 of the memory is the root's, which is never asked",
-  },
-  {
     change:
       "return pageReachLg2 < 64 && paHigh >>> (pageReachLg2 - 32) !== 0 ? domain.farSizesLow : domain.sizesLow; → return pageReachLg2 < 64 && paHigh >>> (pageReachLg2 + 32) !== 0 ? domain.farSizesLow : domain.sizesLow;",
     why: "shifts count modulo 32",
