@@ -4,7 +4,7 @@
  * rollback journal would never be used. So the files are in WAL mode with one owner at a time, a process whose
  * identity stands in a file beside the database; what a dead one left is taken over.
  */
-import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
+import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import sqlite, { type Database, type SQLiteValue, type Statement } from "node-sqlite3-wasm";
@@ -115,52 +115,68 @@ export function numberOf(row: Row, column: string): number {
   return Number(row[column] ?? 0);
 }
 
+/**
+ * The owner's file comes into being whole, by a link: one that is seen empty would be taken for a dead process's.
+ * @throws DatabaseBusy when another process owns the file, or too many want to at once
+ */
 function own(file: string): void {
-  const owner = `${file}.owner`;
-  for (let attempt = 1; ; attempt++) {
-    try {
-      const handle = openSync(owner, "wx");
-      writeSync(handle, identityOf(process.pid));
-      closeSync(handle);
-      return;
-    } catch (error) {
-      if (!isCode(error, "EEXIST") || attempt === 3) throw error;
-      takeFromTheDead(file, owner);
-    }
+  for (let attempt = 1; attempt <= 3; attempt++) {
+    if (claims(ownerOf(file))) return;
+    const identity = takeFromTheDead(ownerOf(file));
+    if (identity !== undefined)
+      throw new DatabaseBusy(`${file} is in use by process ${identity.split("-")[0]}`);
+  }
+  throw new DatabaseBusy(`${file} is in use by processes that come and go`);
+}
+
+/** Makes the file, with this process's identity in it, unless it is there. */
+function claims(file: string): boolean {
+  const own = `${file}.${process.pid}.new`;
+  writeFileSync(own, identityOf(process.pid));
+  try {
+    linkSync(own, file);
+    return true;
+  } catch (error) {
+    if (isCode(error, "EEXIST")) return false;
+    throw error;
+  } finally {
+    rmSync(own, { force: true });
   }
 }
 
-/** @throws DatabaseBusy when the owner is alive */
-function takeFromTheDead(file: string, owner: string): void {
-  const identity = readIfThere(owner);
-  if (identity === undefined) return;
-  if (isAlive(identity)) throw new DatabaseBusy(`${file} is in use by process ${identity.split(" ")[0]}`);
-  const aside = `${owner}.${process.pid}`;
-  try {
-    renameSync(owner, aside);
-  } catch (error) {
-    if (isCode(error, "ENOENT")) return;
-    throw error;
-  }
-  // Somebody else may have been faster, and this is theirs.
-  if (readIfThere(aside) === identity) rmSync(aside, { force: true });
-  else renameSync(aside, owner);
+/**
+ * Removes a claim whose process is dead. Several may want to: who claims the dead one's name does it, and looks again
+ * first, since another may have done so before.
+ * @returns the identity of whoever is alive and in the way, or undefined
+ */
+function takeFromTheDead(claim: string): string | undefined {
+  const identity = readIfThere(claim);
+  if (identity === undefined) return undefined;
+  if (isAlive(identity)) return identity;
+  const taking = `${claim}.${identity}`;
+  if (!claims(taking)) return takeFromTheDead(taking);
+  if (readIfThere(claim) === identity) rmSync(claim, { force: true });
+  rmSync(taking, { force: true });
+  return undefined;
 }
 
 function disown(file: string): void {
-  rmSync(`${file}.owner`, { force: true });
+  rmSync(ownerOf(file), { force: true });
+}
+
+function ownerOf(file: string): string {
+  return `${file}.owner`;
 }
 
 /** The process's number and, where the system tells, when it began: numbers are used again. */
 function identityOf(pid: number): string {
   const stat = readIfThere(`/proc/${pid}/stat`);
   const began = stat?.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
-  return `${pid} ${began}`;
+  return `${pid}-${began}`;
 }
 
 function isAlive(identity: string): boolean {
-  const pid = Number(identity.split(" ")[0]);
-  // One that ended between making the file and writing to it.
+  const pid = Number(identity.split("-")[0]);
   if (!Number.isInteger(pid) || pid <= 0) return false;
   try {
     process.kill(pid, 0);
