@@ -23,12 +23,14 @@ import {
   operationsAtMost,
   operatorConfigurations,
   operatorMutants,
+  operatorTests,
   pending,
   quick,
   sampled,
   textMatrix,
 } from "../fuzz/mutants/index.js";
 import { applyPatches, PatchError } from "./mutant-stamp.js";
+import { failureIn } from "./mutant-tests.js";
 import type { MutantJob, MutantLife } from "./mutant-worker.js";
 import { STAMPS } from "./stamps.js";
 
@@ -141,26 +143,43 @@ function whyNothingIsSaid({ operations }: MutantLife): string {
 async function runOperators(count: number): Promise<boolean> {
   const all = (await Promise.all((await operatorFiles()).map(operatorsOf))).flat();
   const chosen = sampled(all, count, options.seed);
-  const known = new Map(equivalents.map(({ change, why }) => [change, why]));
   const lives = await Promise.all(chosen.map(operatorLife));
-  const survivors = chosen.filter((_, index) => lives[index].operations[0] === undefined);
-  const unexplained = survivors.filter(({ change }) => !known.has(change));
-  for (const { key, change } of survivors)
-    say(`survived  ${key}${known.has(change) ? `\n          ${known.get(change)}` : ""}`);
+  const left = chosen.filter((_, index) => lives[index].operations[0] === undefined);
+  const known = new Map(equivalents.map(({ change, why }) => [change, why]));
+  const aside = left.filter(({ change }) => known.has(change));
+  const judged = left.filter(({ change }) => !known.has(change));
+  const survivors = await survivorsOfTests(judged);
+  for (const { key, change } of aside) say(`set aside ${key}\n          ${known.get(change)}`);
+  for (const { key } of survivors) say(`survived  ${key}`);
+  const inPrograms = chosen.length - left.length;
+  const inTests = judged.length - survivors.length;
   // What nothing can show is no mutant.
-  const real = chosen.length - survivors.length + unexplained.length;
-  const died = chosen.length - survivors.length;
-  const rate = (100 * died) / real;
+  const real = chosen.length - aside.length;
+  const rate = (100 * (inPrograms + inTests)) / real;
   if (options.json) {
-    const report = { of: all.length, sampled: chosen.length, survivors, unexplained };
+    const report = { of: all.length, sampled: chosen.length, inPrograms, inTests, aside, survivors };
     process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
   }
-  const shares = `${died} of ${real} died (${rate.toFixed(1)} %)`;
-  const rest = `${survivors.length - unexplained.length} more are equivalent`;
   say(
-    `${shares}, ${rest}; ${unexplained.length} survivors are not explained; there are ${all.length} in all`,
+    `${inPrograms + inTests} of ${real} died (${rate.toFixed(1)} %), ${inPrograms} in programs and ${inTests} in tests; ` +
+      `${aside.length} more are equivalent; ${survivors.length} survivors are not explained; there are ${all.length} in all`,
   );
-  return rate >= 95 && unexplained.length === 0;
+  return rate >= 95 && survivors.length === 0;
+}
+
+/** Which of those that no program found the tests do not find either. One after the other: each is a copy of all. */
+async function survivorsOfTests(mutants: readonly OperatorMutant[]): Promise<readonly OperatorMutant[]> {
+  if (mutants.length === 0) return [];
+  const tests = [...new Set(mutants.flatMap(({ file }) => operatorTests(file)))];
+  const failure = await failureIn("before-tests", [], tests);
+  if (failure !== undefined) throw new Error(`without any mutant a test fails: ${failure}`);
+  const survivors: OperatorMutant[] = [];
+  for (const mutant of mutants) {
+    const killer = await failureIn("before-tests", [mutant.patch], operatorTests(mutant.file));
+    if (killer === undefined) survivors.push(mutant);
+    else say(`in tests  ${mutant.key}\n          ${killer}`);
+  }
+  return survivors;
 }
 
 async function operatorFiles(): Promise<readonly string[]> {

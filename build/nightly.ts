@@ -18,8 +18,8 @@ const genpt = join(dist, "esm", "fuzz", "cli", "genpt.js");
 const HOURS = 8;
 /** Of the nights the newest are kept. */
 const NIGHTS = 30;
-/** What an operator mutant takes of a core, most of them less and survivors more. */
-const SECONDS_OF_A_MUTANT = 5;
+/** What an operator mutant takes of a core, most of them less and survivors, which come before tests, more. */
+const SECONDS_OF_A_MUTANT = 7;
 /** There are some thousands; a sample says enough. */
 const MUTANTS_AT_MOST = 600;
 

@@ -30,7 +30,7 @@ const formats: readonly Format[] = [
 const ITEMS = 20_000;
 
 for (const format of formats) {
-  test(`${format.name}: isEmpty, isTable and the plain leaf's mask say what kindOf says`, (t) => {
+  test(`${format.name}: isEmpty, isTable, the present bits and the plain leaf's mask say what kindOf says`, (t) => {
     const random = Random.fromSeed(`shortcuts ${format.name}`);
     const word = () => (random.below(2 ** 16) << 16) | random.below(2 ** 16);
     const seen = new Set<string>();
@@ -41,6 +41,7 @@ for (const format of formats) {
       const kind = format.kindOf(low, level);
       const item = `level ${level}, words ${low}, ${high}`;
       if (format.isEmpty(low) !== (kind === EntryKind.Empty)) t.fail(`isEmpty: ${item}`);
+      if (format.isEmpty(low) !== ((low & format.presentBits) === 0)) t.fail(`presentBits: ${item}`);
       if (level > 0 && format.isTable(low, level) !== (kind === EntryKind.Table)) t.fail(`isTable: ${item}`);
       const plain =
         (low & format.plainLeafMask(level)) === format.plainLeafBits(level) &&

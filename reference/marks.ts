@@ -3,7 +3,7 @@ import type { Configuration } from "../models/configuration.js";
 import type { Code, Operation, Outcome, Range } from "../models/operations.js";
 import { collectAtOnce } from "./gathering.js";
 import { larger, smaller } from "./geometry.js";
-import { endOf, type Leaves, type Run } from "./leaves.js";
+import { endOf, type Leaves, type Run, slice } from "./leaves.js";
 import { rangeCode } from "./refusals.js";
 import { ascending } from "./tables.js";
 
@@ -48,6 +48,12 @@ export class Marks {
     if (!this.#rule.isKept || !this.#isPossible(prot)) return;
     if (isMarked === this.#rule.isFresh) this.changed.delete(iova);
     else this.changed.add(iova);
+  }
+
+  /** The same of every entry of a run that is new: what is as when fresh needs no note. */
+  setNew(run: Run, isMarked: boolean): void {
+    if (isMarked === this.#rule.isFresh) return;
+    for (let i = 0n; i < run.count; i++) this.set(slice(run, i, 1n), isMarked);
   }
 
   setAt(configuration: Configuration, leaves: Leaves, iova: bigint): Code {

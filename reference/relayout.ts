@@ -7,7 +7,7 @@ import type { Code, Operation, Outcome, Range } from "../models/operations.js";
 import { factsOf } from "./formats.js";
 import type { Taken } from "./gathering.js";
 import { larger, levelOfSize, smaller, tableSpanLg2 } from "./geometry.js";
-import { endOf, type Leaves, type Run } from "./leaves.js";
+import { endOf, type Leaves, type Run, slice } from "./leaves.js";
 import type { Marks } from "./marks.js";
 import { rangeCode } from "./refusals.js";
 import { type Tables, tableKey } from "./tables.js";
@@ -145,7 +145,7 @@ function fragment(mapped: Mapped, wanted: readonly { entry: Run; parts: Run[] }[
   const added = new Map<bigint, { level: number; iova: bigint }>();
   for (const { entry, parts } of wanted) {
     const top = levelOfSize(configuration, entry.sizeLg2);
-    for (const run of sideBySide(parts)) {
+    for (const run of parts) {
       for (let level = levelOfSize(configuration, run.sizeLg2); level < top; level++) {
         const lg2 = BigInt(tableSpanLg2(configuration, level));
         for (let iova = run.iova; iova < endOf(run); iova = ((iova >> lg2) + 1n) << lg2)
@@ -168,24 +168,16 @@ function replace({ leaves, dirty, accessed }: Mapped, old: readonly Run[], parts
     leaves.remove(entry.iova, 1n);
     for (const marks of [dirty, accessed]) marks.changed.delete(entry.iova);
   }
-  for (const run of sideBySide(parts)) leaves.add(run);
-  for (const part of parts) for (const { marks, isMarked } of kept) marks.set(part, isMarked);
+  for (const run of parts) leaves.add(run);
+  for (const run of parts) for (const { marks, isMarked } of kept) marks.setNew(run, isMarked);
 }
 
-/** The parts of one entry, those of one size together. */
-function sideBySide(parts: readonly Run[]): Run[] {
-  const runs: Run[] = [];
-  for (const part of parts) {
-    const run = runs[runs.length - 1];
-    if (run?.sizeLg2 === part.sizeLg2) runs[runs.length - 1] = { ...run, count: run.count + 1n };
-    else runs.push(part);
-  }
-  return runs;
-}
+const entriesOf = (run: Run) =>
+  Array.from({ length: Number(run.count) }, (_, i) => slice(run, BigInt(i), 1n));
 
 const taken = (entry: Run, tables: number): Taken => ({ range: [entry.iova, endOf(entry) - 1n], tables });
 
-/** The entries that a map would make of a run, with some places at which one must begin; undefined: none can. */
+/** The entries that a map would make of a run, side by side where they are of one size, with some places at which one must begin; undefined: none can. */
 function layout(
   { configuration }: Mapped,
   run: Run,
@@ -203,10 +195,19 @@ function layout(
       (iova | pa) % BYTES[lg2] === 0n && BYTES[lg2] <= end - iova && (!isFar || lg2 === farSizeLg2);
     const sizeLg2 = sizesLg2.filter(fits).pop();
     if (sizeLg2 === undefined) return undefined;
-    parts.push({ iova, count: 1n, sizeLg2, pa, prot: run.prot });
-    iova += BYTES[sizeLg2];
+    const stop = smaller(end, largerMayBegin(iova, pa, sizeLg2, sizesLg2));
+    const count = (stop - iova) >> BigInt(sizeLg2);
+    parts.push({ iova, count, sizeLg2, pa, prot: run.prot });
+    iova += count << BigInt(sizeLg2);
   }
   return parts;
+}
+
+/** The next address at which entries may become larger, or must: behind `pa` at 4 GiB some sizes may be needed. */
+function largerMayBegin(iova: bigint, pa: bigint, sizeLg2: number, sizesLg2: readonly number[]): bigint {
+  const next = sizesLg2.find((lg2) => lg2 > sizeLg2 && (iova - pa) % BYTES[lg2] === 0n);
+  const aligned = next === undefined ? BYTES[64] : iova + BYTES[next] - (iova % BYTES[next]);
+  return pa < BYTES[32] ? smaller(aligned, iova + BYTES[32] - pa) : aligned;
 }
 
 /**
@@ -254,7 +255,9 @@ function merge(mapped: Mapped, run: Run, sizesLg2: readonly number[]): Taken[] {
   const { configuration, leaves, tables } = mapped;
   const isReached = (lg2: number) => levelOfSize(configuration, lg2) <= tables.topLevel;
   const merged: Taken[] = [];
-  for (const part of layout(mapped, run, [], sizesLg2.filter(isReached)) ?? []) {
+  const [smallestLg2] = sizesLg2;
+  const parts = layout(mapped, run, [], sizesLg2.filter(isReached)) ?? [];
+  for (const part of parts.filter(({ sizeLg2 }) => sizeLg2 !== smallestLg2).flatMap(entriesOf)) {
     const pieces = leaves.within(part.iova, endOf(part));
     if (pieces.length === 1) continue;
     replace(mapped, pieces, [part]);

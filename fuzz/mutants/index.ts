@@ -13,6 +13,7 @@ export {
 export { configurationsOfMutant, type Kill, killOf, operationsAtMost, shrunkLength } from "./measure.js";
 export type { Control, Mutant, Patch, Pending } from "./mutant.js";
 export { operatorConfigurations } from "./operator-configurations.js";
+export { operatorTests } from "./operator-tests.js";
 export { type OperatorMutant, operatorMutants, sampled } from "./operators.js";
 export { quick } from "./quick.js";
 export { type MutantStamp, stampOf, subjectFactory } from "./subject.js";

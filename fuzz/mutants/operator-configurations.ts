@@ -18,11 +18,24 @@ const OF_ENGINE = [
   "riscv32/sv32",
   "amdv1-mock/top2-va56",
   "riscv64-guest/sv39x4",
+  "amdv1/top2-va64-cutting-emptying",
+  "armv8-stage1/4k-cutting-noncoh",
+  "amdv1/top2-va64-refusing",
+  "armv8-stage1/4k-caching",
+  "vtd-second-stage/3l-caching-nogaps-incoherent",
+  "armv8-stage1/4k-all-size-tolerant-hd",
+  "riscv64/sv39-accessed",
+  // Signs above the input width are in both words here, and in the higher one where tables have their own size.
+  "x86-64/tiny-3-levels-signed-emptying",
 ];
 
-/** Files of the engine that only some formats come to. */
+const CUTTING = ["amdv1/top2-va64-cutting-emptying", "armv8-stage1/4k-cutting-noncoh"];
+
+/** Files of the engine that only some formats, or some options, come to. */
 const OF_FILE: Readonly<Record<string, readonly string[]>> = {
   "engine/grow": ["amdv1/top2-va64", "amdv1/top3-va64", "amdv1/tiny-growing-twice", "amdv1/top1-va31-queued"],
+  "engine/free-emptied": CUTTING,
+  "engine/partial-unmap": [...CUTTING, "amdv1/top2-va64-refusing"],
   "engine/dirty": [
     "amdv1/top2-va64",
     "amdv1/top2-va64-nogaps",

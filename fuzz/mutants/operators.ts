@@ -46,10 +46,10 @@ const operators: readonly Operator[] = [
   // Sums, and off by one.
   swaps(/ [+-] (?!1\b)/g, { "+": ["-"], "-": ["+"] }),
   { pattern: /(?<= [+-] )1\b(?!\.)/g, replacements: () => ["0", "2"] },
-  // Words the wrong way round.
-  { pattern: /\b(\w+)Low, \1High\b/g, replacements: (found) => [found.split(", ").reverse().join(", ")] },
-  // What is left undone.
-  { pattern: /(?<=^ +)[\w.#]+\([^;\n]*\);(?=\n)/gm, replacements: () => [";"] },
+  // Words the wrong way round; names in braces have no order.
+  { pattern: /\b(\w+)Low, \1High\b(?![^\n({]*\})/g, replacements: (found) => [found.split(", ").reverse().join(", ")] },
+  // What is left undone. Whoever enters a table tells only those who observe it.
+  { pattern: /(?<=^ +)(?!enterTable\()[\w.#]+\([^;\n]*\);(?=\n)/gm, replacements: () => [";"] },
   { pattern: /(?<=^ +)(break|continue);(?=\n)/gm, replacements: () => [";"] },
   {
     pattern: /\breturn (true|false);/g,
@@ -98,12 +98,22 @@ function mutantAt(
   inFunction: string,
 ): OperatorMutant {
   const { at, find, replace } = patch;
-  const begin = text.lastIndexOf("\n", at) + 1;
+  const begin = beginOf(text, at);
   const end = text.indexOf("\n", at + find.length);
-  const line = text.slice(begin, end).trim();
-  const becomes = (text.slice(begin, at) + replace + text.slice(at + find.length, end)).trim();
+  const line = inOneLine(text.slice(begin, end));
+  const becomes = inOneLine(text.slice(begin, at) + replace + text.slice(at + find.length, end));
   const change = `${line} → ${becomes}`;
   return { key: `${file} ${inFunction}: ${change}`, change, file, inFunction, patch };
+}
+
+/** Where the line begins, or the one before it of a statement that says nothing without its condition. */
+function beginOf(text: string, at: number): number {
+  const line = text.lastIndexOf("\n", at) + 1;
+  return /^ +(?:break|continue);/.test(text.slice(line, line + 40)) ? text.lastIndexOf("\n", line - 2) + 1 : line;
+}
+
+function inOneLine(code: string): string {
+  return code.trim().replace(/\s*\n\s*/g, " ");
 }
 
 /** The text with blanks in place of comments, strings and imports, so that places stay. */

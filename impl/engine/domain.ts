@@ -61,13 +61,11 @@ export interface Missed {
   readonly sizeLg2: number;
 }
 
-/** For how many tables it is remembered where an item was in use: a power of two. */
-export const USED_OFFSETS = 1024;
-
 /** Levels fit the low bits of a frame's word index, for frames are at least 32 bytes. */
 const LEVEL_MASK = 7;
 
 const NO_CELL: Int32Array = new Int32Array(0);
+const NO_OFFSETS = new Uint16Array(0);
 const NO_PAIRS = new BigInt64Array(0);
 
 /**
@@ -150,8 +148,9 @@ export class Domain {
   /** What had no translation for a moment in the last cut or resize, entry by entry. */
   readonly missed: Missed[] = [];
 
-  /** Where in a table an item was in use when last looked at (see `free-emptied.ts`). */
-  readonly usedOffsets: Int32Array;
+  /** Where in the table at word n an item was in use when last looked at, at `n >>> usedShift` (see `free-emptied.ts`). */
+  readonly usedOffsets: Uint16Array;
+  readonly usedShift: number;
   /** What the tables spanned that the running unmap freed because they were empty. */
   spanFirstLow = 0;
   spanFirstHigh = 0;
@@ -195,7 +194,8 @@ export class Domain {
     this.partialUnmap = settings.partialUnmap;
     this.settlesEdges = settings.partialUnmap !== PartialUnmap.WHOLE;
     this.freesEmpty = settings.freesEmpty;
-    this.usedOffsets = settings.freesEmpty ? new Int32Array(USED_OFFSETS) : NO_CELL;
+    this.usedOffsets = settings.freesEmpty ? this.memory.usedOffsets : NO_OFFSETS;
+    this.usedShift = this.memory.smallestFrameLg2 - 2;
     this.cleaner = settings.cleaner;
     this.signExtended = settings.signExtended;
     const vaBits = settings.signExtended ? settings.vaWidthLg2 - 1 : settings.vaWidthLg2;

@@ -6,7 +6,7 @@
  */
 import type { Gather } from "../memory/gather.js";
 import { isEmpty, itemWords } from "../stamp/format.js";
-import { type Domain, USED_OFFSETS } from "./domain.js";
+import type { Domain } from "./domain.js";
 import {
   below,
   itemMask,
@@ -20,14 +20,8 @@ import {
 import { clearItem, itemBytes } from "./items.js";
 
 const TABLE_WORDS = itemsPerTable * itemWords;
-/** Tables whose places differ in lower bits only share what is remembered. None that hardware walks is smaller. */
-const TABLE_WORDS_LG2 = 8;
-const USED_OFFSETS_MASK = USED_OFFSETS - 1;
-
-/** Whether a table is in use at first sight; false says nothing. What is remembered may be another table's. */
-export function isSeenInUse(domain: Domain, words: Int32Array, table: number): boolean {
-  return !isEmpty(words[table + domain.usedOffsets[(table >>> TABLE_WORDS_LG2) & USED_OFFSETS_MASK]]);
-}
+/** The offsets in words at which items begin: what is remembered may be of another table that stood there before. */
+export const USED_OFFSET_MASK = TABLE_WORDS - itemWords;
 
 /**
  * Frees a table if it is empty, now that an item of it is, and the tables above it for which the same is true. `path`
@@ -61,11 +55,12 @@ export function freeEmptied(
 }
 
 function isEmptyTable(domain: Domain, table: number, emptied: number): boolean {
-  const { words } = domain;
-  if (isSeenInUse(domain, words, table)) return false;
+  const { words, usedOffsets, usedShift } = domain;
+  const place = table >>> usedShift;
+  if (!isEmpty(words[table + (usedOffsets[place] & USED_OFFSET_MASK)])) return false;
   const used = usedItem(words, table, emptied);
   if (used < 0) return true;
-  domain.usedOffsets[(table >>> TABLE_WORDS_LG2) & USED_OFFSETS_MASK] = used - table;
+  usedOffsets[place] = used - table;
   return false;
 }
 

@@ -15,10 +15,11 @@ import {
   kindOf,
   plainLeafBits,
   plainLeafMask,
+  presentBits,
 } from "../stamp/format.js";
 import { clearItems, enterTable, loadItem } from "../stamp/variant.js";
 import type { Domain } from "./domain.js";
-import { beginSpan, freeEmptied, isSeenInUse, widened } from "./free-emptied.js";
+import { beginSpan, freeEmptied, USED_OFFSET_MASK, widened } from "./free-emptied.js";
 import {
   below,
   itemMask,
@@ -136,9 +137,14 @@ function unmapPage(domain: Domain, low: number, high: number, gather: Gather): b
   domain.resultAny = true;
   domain.resultLow = (low + GRANULE_MASK + 1) | 0;
   domain.resultHigh = domain.resultLow === 0 ? (high + 1) | 0 : high;
-  if (domain.freesEmpty && !isSeenInUse(domain, words, domain.seekTable)) {
+  const table = domain.seekTable;
+  // No call asks the item: where most unmaps before were of other domains, the JIT would leave it a call.
+  if (
+    domain.freesEmpty &&
+    (words[table + (domain.usedOffsets[table >>> domain.usedShift] & USED_OFFSET_MASK)] & presentBits) === 0
+  ) {
     beginSpan(domain, low, high);
-    const levels = freeEmptied(domain, domain.seekTable, 0, item, path, low, high);
+    const levels = freeEmptied(domain, table, 0, item, path, low, high);
     if (levels !== 0) {
       widened(domain, low, high, low | GRANULE_MASK, high, 1, levels, gather);
       domain.giveFrames(gather);

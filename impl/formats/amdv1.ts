@@ -62,6 +62,7 @@ export const cleanMarkWord: Format["cleanMarkWord"] = 0;
 export const markerWord: Format["cleanMarkWord"] = 0;
 export const markerShift = 1;
 export const accessedLow = 32;
+export const presentBits = 1;
 export const features: FormatFeatures = {
   topLevelDefault: 2,
   topLevelIsValue: true,

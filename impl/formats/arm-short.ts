@@ -88,6 +88,7 @@ export const growsTop = false;
 export const incoherent: boolean = true;
 export const cleanMarkWord: Format["cleanMarkWord"] = 0;
 export const accessedLow = 0;
+export const presentBits = 3;
 export const features: FormatFeatures = {
   topLevelDefault: 1,
   widthNamesTop: true,

@@ -93,6 +93,7 @@ export const growsTop = false;
 export const incoherent: boolean = true;
 export const cleanMarkWord: Format["cleanMarkWord"] = 1;
 export const accessedLow: number = 1024;
+export const presentBits = 1;
 
 /** The domain's `flags`; bit 2 is `dirtyFlag`, bit 3 what else `accessedFlags` has. */
 const STAGE1_NON_SECURE = 1;

@@ -79,6 +79,8 @@ export interface Format {
   isTable(low: number, level: number): boolean;
   /** Whether `kindOf` says Empty, at any level. */
   isEmpty(low: number): boolean;
+  /** The bits of a low word of which none is set in an empty item, and one at least in any other. */
+  readonly presentBits: number;
   /**
    * An item of this level whose low word, masked, is `plainLeafBits`, and which has no bit of `contiguousHigh`, is a
    * leaf and a whole entry by itself. One that does not show it so takes the slower way.

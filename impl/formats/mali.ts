@@ -59,6 +59,7 @@ export const growsTop = false;
 export const incoherent: boolean = true;
 export const cleanMarkWord: Format["cleanMarkWord"] = 1;
 export const accessedLow = 0;
+export const presentBits = 1;
 export const features: FormatFeatures = {
   topLevelDefault: 3,
   widthNamesTop: true,

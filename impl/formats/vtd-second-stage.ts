@@ -57,6 +57,7 @@ export const cleanMarkWord: Format["cleanMarkWord"] = 0;
 export const markerWord: Format["cleanMarkWord"] = 1;
 export const markerShift = 20;
 export const accessedLow = 256;
+export const presentBits = 3;
 export const features: FormatFeatures = {
   topLevelDefault: 3,
   widthNamesTop: false,

@@ -58,6 +58,7 @@ export const growsTop = false;
 export const incoherent: boolean = false;
 export const cleanMarkWord: Format["cleanMarkWord"] = 0;
 export const accessedLow = 32;
+export const presentBits = 1;
 export const features: FormatFeatures = {
   topLevelDefault: 2,
   widthNamesTop: false,

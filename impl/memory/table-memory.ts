@@ -113,6 +113,7 @@ export class TableMemory {
   readonly #counters: Int32Array;
   readonly #state: Uint8Array;
   readonly #next: Int32Array;
+  #usedOffsets: Uint16Array | undefined;
 
   constructor(options: TableMemoryOptions | TableMemoryWindow | SharedTableMemory = {}) {
     const window = "buffer" in options ? options : undefined;
@@ -197,6 +198,15 @@ export class TableMemory {
   /** Frames that were freed, whose covering invalidation is not done yet. */
   get quarantinedFrames(): number {
     return this.#counters[QUARANTINED_FRAMES];
+  }
+
+  /**
+   * @internal For each `2^smallestFrameLg2` bytes a number that the tables which stand there use as they like; every
+   * table begins at one of its own. Each thread has its own numbers.
+   */
+  get usedOffsets(): Uint16Array {
+    this.#usedOffsets ??= new Uint16Array(this.#state.length);
+    return this.#usedOffsets;
   }
 
   /** Makes the nth allocation from now on fail, once. 1 is the very next; 0 disarms. */
