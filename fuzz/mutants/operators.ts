@@ -47,7 +47,10 @@ const operators: readonly Operator[] = [
   swaps(/ [+-] (?!1\b)/g, { "+": ["-"], "-": ["+"] }),
   { pattern: /(?<= [+-] )1\b(?!\.)/g, replacements: () => ["0", "2"] },
   // Words the wrong way round; names in braces have no order.
-  { pattern: /\b(\w+)Low, \1High\b(?![^\n({]*\})/g, replacements: (found) => [found.split(", ").reverse().join(", ")] },
+  {
+    pattern: /\b(\w+)Low, \1High\b(?![^\n({]*\})/g,
+    replacements: (found) => [found.split(", ").reverse().join(", ")],
+  },
   // What is left undone. Whoever enters a table tells only those who observe it.
   { pattern: /(?<=^ +)(?!enterTable\()[\w.#]+\([^;\n]*\);(?=\n)/gm, replacements: () => [";"] },
   { pattern: /(?<=^ +)(break|continue);(?=\n)/gm, replacements: () => [";"] },
@@ -109,7 +112,9 @@ function mutantAt(
 /** Where the line begins, or the one before it of a statement that says nothing without its condition. */
 function beginOf(text: string, at: number): number {
   const line = text.lastIndexOf("\n", at) + 1;
-  return /^ +(?:break|continue);/.test(text.slice(line, line + 40)) ? text.lastIndexOf("\n", line - 2) + 1 : line;
+  return /^ +(?:break|continue);/.test(text.slice(line, line + 40))
+    ? text.lastIndexOf("\n", line - 2) + 1
+    : line;
 }
 
 function inOneLine(code: string): string {
