@@ -195,7 +195,11 @@ function layout(
       (iova | pa) % BYTES[lg2] === 0n && BYTES[lg2] <= end - iova && (!isFar || lg2 === farSizeLg2);
     const sizeLg2 = sizesLg2.filter(fits).pop();
     if (sizeLg2 === undefined) return undefined;
-    const stop = smaller(end, largerMayBegin(iova, pa, sizeLg2, sizesLg2));
+    // One entry at a time where output addresses may become such that need a size.
+    const stop =
+      farSizeLg2 === undefined
+        ? smaller(end, largerMayBegin(iova, pa, sizeLg2, sizesLg2))
+        : iova + BYTES[sizeLg2];
     const count = (stop - iova) >> BigInt(sizeLg2);
     parts.push({ iova, count, sizeLg2, pa, prot: run.prot });
     iova += count << BigInt(sizeLg2);
@@ -203,11 +207,10 @@ function layout(
   return parts;
 }
 
-/** The next address at which entries may become larger, or must: behind `pa` at 4 GiB some sizes may be needed. */
+/** The next address at which entries may become larger. */
 function largerMayBegin(iova: bigint, pa: bigint, sizeLg2: number, sizesLg2: readonly number[]): bigint {
   const next = sizesLg2.find((lg2) => lg2 > sizeLg2 && (iova - pa) % BYTES[lg2] === 0n);
-  const aligned = next === undefined ? BYTES[64] : iova + BYTES[next] - (iova % BYTES[next]);
-  return pa < BYTES[32] ? smaller(aligned, iova + BYTES[32] - pa) : aligned;
+  return next === undefined ? BYTES[64] : iova + BYTES[next] - (iova % BYTES[next]);
 }
 
 /**
