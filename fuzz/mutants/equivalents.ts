@@ -8,27 +8,8 @@ export interface Equivalent {
 export const equivalents: readonly Equivalent[] = [
   {
     change:
-      "const first = largestSizeLg2(sizesLow, sizesHigh, iovaLow | paLow, iovaHigh | paHigh, lengthLow, lengthHigh); → const first = largestSizeLg2(sizesLow, sizesHigh, iovaLow | paLow, iovaHigh | paHigh, lengthHigh, lengthLow);",
-    why: "only a map from address 0, longer than the present top reaches and to an output address as aligned, would raise the top further: none is drawn in 100,000 operations",
-  },
-  {
-    change:
       "if (incoherent && domain.cleaner !== undefined) → if (incoherent || domain.cleaner !== undefined)",
     why: "a domain that snoops has no cleaner, and `clean` then does nothing",
-  },
-  {
-    change: "return (word & CLEANED_HIGH) !== 0; → return (word & CLEANED_HIGH) === 0;",
-    why: "an item that one thread linked is marked when the call returns; cleaning it again shows nothing",
-  },
-  {
-    change:
-      "return level === 0 || (low & (R | W | X)) !== 0 ? EntryKind.Leaf : EntryKind.Table; → return level === 0 || (low & (R | W & X)) !== 0 ? EntryKind.Leaf : EntryKind.Table;",
-    why: "every leaf that is mapped is readable",
-  },
-  {
-    change:
-      "return bits >= 32 ? high >>> (bits - 32) === 0 : high === 0 && low >>> bits === 0; → return bits >= 32 ? high >>> (bits + 32) === 0 : high === 0 && low >>> bits === 0;",
-    why: "a shift looks at five bits of its count",
   },
   {
     change:
@@ -46,20 +27,6 @@ export const equivalents: readonly Equivalent[] = [
     why: "the short way for leaves is not taken at one level; the long one does the same",
   },
   {
-    change: "cleanAnothers(domain, words, item); → ;",
-    why: "cleans what another thread has linked and not marked yet, and the lockstep has one thread",
-  },
-  {
-    change:
-      "storeItem(domain, domain.words, item + word, words[word], itemWords === 2 ? words[word + 1] : 0); → ;",
-    why: "only an `invalidate` that throws leads there, and no drawn one does; what-was-not-forgotten-is-as-it-was.test.ts holds it",
-  },
-  {
-    change:
-      "giveBack(this.#domain, table, this.entry.level - 1); → giveBack(this.#domain, table, this.entry.level - 0);",
-    why: "a cut that finds memory for some of its tables alone is drawn once in thousands of operations; what-was-not-forgotten-is-as-it-was.test.ts holds it",
-  },
-  {
     change:
       "return width > 32 ? (1 << (width - 32)) - 1 : 0; → return width >= 32 ? (1 << (width - 32)) - 1 : 0;",
     why: "of 32 bits the high word's last is (1 << 0) - 1, which is 0",
@@ -68,19 +35,53 @@ export const equivalents: readonly Equivalent[] = [
     change: "while (item <= fourBefore) { → while (item < fourBefore) {",
     why: "the last four items are looked at one by one",
   },
+  ...[
+    "const place = table >>> usedShift; → const place = table << usedShift;",
+    "if (!isEmpty(words[table + (usedOffsets[place] & USED_OFFSET_MASK)])) → if (!isEmpty(words[table + (usedOffsets[place] | USED_OFFSET_MASK)]))",
+    "usedOffsets[place] = used - table; → usedOffsets[place] = used + table;",
+    "(words[table + (domain.usedOffsets[table >>> domain.usedShift] & USED_OFFSET_MASK)] & presentBits) === 0) { → (words[table + (domain.usedOffsets[table << domain.usedShift] & USED_OFFSET_MASK)] & presentBits) === 0) {",
+    "(words[table + (domain.usedOffsets[table >>> domain.usedShift] & USED_OFFSET_MASK)] & presentBits) === 0) { → (words[table + (domain.usedOffsets[table >>> domain.usedShift] | USED_OFFSET_MASK)] & presentBits) === 0) {",
+  ].map((change) => ({ change, why: "a hint where to look first; memory is asked all the same" })),
   {
-    change:
-      "domain.usedOffsets[(table >>> TABLE_WORDS_LG2) & USED_OFFSETS_MASK] = used - table; → domain.usedOffsets[(table << TABLE_WORDS_LG2) & USED_OFFSETS_MASK] = used - table;",
-    why: "a hint where to look first; memory is asked all the same",
+    change: "const fourBefore = end - 4 * itemWords; → const fourBefore = end + 4 * itemWords;",
+    why: "an item in use behind the end sends it to the items one by one; nothing in use is the end or behind it",
   },
   {
-    change:
-      "return pageReachLg2 < 64 && paHigh >>> (pageReachLg2 - 32) !== 0 ? domain.farSizesLow : domain.sizesLow; → return pageReachLg2 < 64 && paHigh >>> (pageReachLg2 + 32) !== 0 ? domain.farSizesLow : domain.sizesLow;",
-    why: "shifts count modulo 32",
+    change: "if ((four & presentBits) !== 0) → if ((four | presentBits) !== 0)",
+    why: "then all are looked at one by one",
+  },
+  {
+    change: "while (item < end && isEmpty(words[item])) → while (item <= end && isEmpty(words[item]))",
+    why: "nothing in use is the end or behind it",
   },
   {
     change:
       "const forbidden = (paLow & (domain.paForbiddenLow | (GRANULE - 1))) | (paHigh & domain.paForbiddenHigh); → const forbidden = (paLow | (domain.paForbiddenLow | (GRANULE - 1))) | (paHigh & domain.paForbiddenHigh);",
     why: "what is not stored here goes the slower way, which stores the same",
   },
+  {
+    change:
+      'if (contiguous !== "none" && contiguousLg2 !== 0) { → if (contiguous !== "none" || contiguousLg2 !== 0) {',
+    why: "single items then go the way of entries, as entries of one item; formats without entries have no other count",
+  },
+  {
+    change: "const mask = (1 << blockLg2) - 1; → const mask = (1 << blockLg2) - 2;",
+    why: "a run before the end of a block is cut short by one, and the next turn of the loop maps the rest; no page is as large as a block",
+  },
+  {
+    change:
+      "return pages < 0 || pages > limit ? limit : pages; → return pages <= 0 || pages > limit ? limit : pages;",
+    why: "the size was chosen to fit what remains: there is one at least",
+  },
+  {
+    change: "if (until < items) → if (until <= items)",
+    why: "the smaller of two equal numbers",
+  },
+  ...[
+    "lastLow, lastHigh, limits.firstLow, limits.firstHigh",
+    "limits.lastLow, limits.lastHigh, low, high",
+  ].map((outside) => ({
+    change: `if (below(${outside})) continue; → if (below(${outside})) ;`,
+    why: "below what is outside of the limits it looks at tables that are outside too, and takes none",
+  })),
 ];

@@ -5,7 +5,7 @@
  * other comes to it late. So mapping keeps no count, and tables that somebody else filled are right as well.
  */
 import type { Gather } from "../memory/gather.js";
-import { isEmpty, itemWords } from "../stamp/format.js";
+import { isEmpty, itemWords, presentBits } from "../stamp/format.js";
 import type { Domain } from "./domain.js";
 import {
   below,
@@ -67,13 +67,24 @@ function isEmptyTable(domain: Domain, table: number, emptied: number): boolean {
 /** An item of a table that is in use; −1 for none. */
 function usedItem(words: Int32Array, table: number, emptied: number): number {
   const end = table + TABLE_WORDS;
-  for (let item = emptied; item < end; item += itemWords) {
-    if (!isEmpty(words[item])) return usedItemBehind(words, item, end);
+  const behind = firstInUse(words, emptied, end);
+  if (behind < end) return usedItemBehind(words, behind, end);
+  const before = firstInUse(words, table, emptied);
+  return before < emptied ? before : -1;
+}
+
+/** The first item in use from one on, or `end`. Four at a time, since the JIT checks the array once per turn of a loop. */
+function firstInUse(words: Int32Array, first: number, end: number): number {
+  const fourBefore = end - 4 * itemWords;
+  let item = first | 0;
+  while (item <= fourBefore) {
+    const two = words[item] | words[item + itemWords];
+    const four = two | words[item + 2 * itemWords] | words[item + 3 * itemWords];
+    if ((four & presentBits) !== 0) break;
+    item = (item + 4 * itemWords) | 0;
   }
-  for (let item = table; item < emptied; item += itemWords) {
-    if (!isEmpty(words[item])) return item;
-  }
-  return -1;
+  while (item < end && isEmpty(words[item])) item = (item + itemWords) | 0;
+  return item;
 }
 
 /** From one in use, in steps that double, as far as those met are in use. */

@@ -164,8 +164,8 @@ export const layoutMutants: readonly Mutant[] = [
     patches: [
       {
         file: "engine/free-emptied",
-        find: "if (isSeenInUse(domain, words, table))",
-        replace: "if (domain.usedOffsets[(table >>> TABLE_WORDS_LG2) & USED_OFFSETS_MASK] !== 0)",
+        find: "if (!isEmpty(words[table + (usedOffsets[place] & USED_OFFSET_MASK)]))",
+        replace: "if (usedOffsets[place] !== 0)",
       },
     ],
   },
