@@ -82,6 +82,34 @@ test("a top that finds no memory to grow is as high as before, wherever memory e
   t.true(refusals > 50, `${refusals}`);
 });
 
+test("a page that ends where a top does raises it by all that the page needs, or not at all", (t) => {
+  const page = 1n << 48n;
+  const memory = newMemory(0n);
+  const table = amdv1.create({ memory, topLevel: 1, pageSizes: PAGE | page });
+  memory.failNextAllocation(3);
+  t.is(table.tryMap(0n, 0n, page, RW), Status.OUT_OF_MEMORY);
+  t.deepEqual([table.topLevel, memory.liveFrames], [1, 1]);
+  table.map(0n, 0n, page, RW);
+  t.is(table.topLevel, 4);
+});
+
+test("a merge names the levels of what it merged, and none of a table that lies behind", (t) => {
+  const told: (readonly number[])[] = [];
+  const memory = newMemory();
+  const table = armv8Stage1_4k.create({
+    ...{ memory, vaWidthLg2: 48 },
+    invalidate: ({ leafLevels, tableLevels }) => told.push([leafLevels, tableLevels]),
+  });
+  const [block, whole, next] = [1n << 21n, 1n << 30n, 1n << 39n];
+  table.map(0n, 0n, block, RW);
+  // The frame that follows begins with an item that leads to a table.
+  table.map(next, 0n, PAGE, RW);
+  table.map(block, block, whole - block, RW);
+  table.resize(0n, whole);
+  t.is([...table.entries()].length, 2);
+  t.deepEqual(told, [[0b110, 0b010]]);
+});
+
 test("a page beyond the reach of smaller ones keeps its size", (t) => {
   const supersection = 0x100_0000n;
   const far = 0x1_0000_0000n;

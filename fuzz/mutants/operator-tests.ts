@@ -4,6 +4,7 @@
 const OF_ALL = [
   "ways-that-a-drawn-program-seldom-takes",
   "what-was-not-forgotten-is-as-it-was",
+  "items-that-somebody-else-left",
   "whole-space",
   "format-shortcuts",
   "behaviour-arithmetic",

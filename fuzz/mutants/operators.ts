@@ -43,8 +43,8 @@ const operators: readonly Operator[] = [
   // Logic.
   swaps(/ (&&|\|\|) /g, { "&&": ["||"], "||": ["&&"] }),
   { pattern: /(?<=[(&|] ?)!(?=[\w(])/g, replacements: () => [""] },
-  // Sums, and off by one.
-  swaps(/ [+-] (?!1\b)/g, { "+": ["-"], "-": ["+"] }),
+  // Sums, and off by one. 32 stands in counts of shifts, which are taken modulo 32: more is less.
+  swaps(/ [+-] (?!(?:1|32)\b)/g, { "+": ["-"], "-": ["+"] }),
   { pattern: /(?<= [+-] )1\b(?!\.)/g, replacements: () => ["0", "2"] },
   // Words the wrong way round; names in braces have no order.
   {
