@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import test from "ava";
 import { applyPatches, PatchError, stampMutant } from "../build/mutant-stamp.js";
+import { failureIn } from "../build/mutant-tests.js";
 import type { Invariant } from "../fuzz/lockstep/index.js";
 import {
   type Control,
@@ -19,7 +20,9 @@ import {
   type Mutant,
   mutants,
   operationsAtMost,
+  operatorConfigurations,
   operatorMutants,
+  operatorTests,
   type Patch,
   pending,
   quick,
@@ -113,14 +116,60 @@ test("operator mutants are drawn by the seed alone, and each changes its line", 
   }
 });
 
-test("every explanation of a survivor is of a mutant that there is", (t) => {
-  const files = ["engine", "formats"].flatMap((folder) =>
-    readdirSync(join(dist, "impl", folder))
-      .filter((name) => name.endsWith(".js"))
-      .map((name) => `${folder}/${name.slice(0, -".js".length)}`),
+test("names in braces have no order, and calls that tell an observer alone are none to leave out", (t) => {
+  const code = `function sum(domain, aLow, aHigh) {
+    const { bLow, bHigh } = domain;
+    enterTable(domain, bLow);
+    if (bHigh === 0)
+        continue;
+    return below(aLow, aHigh, bLow, bHigh) && aHigh >>> (domain.bits - 32);
+}
+`;
+  const changes = operatorMutants("engine/sum", code).map(({ change }) => change);
+  t.deepEqual(
+    changes.filter((change) => change.includes("{ bLow") || change.includes("enterTable")),
+    [],
   );
+  t.true(changes.includes("if (bHigh === 0) continue; → if (bHigh === 0) ;"));
+  t.is(
+    changes.filter((change) => change.includes("aHigh, aLow") || change.includes("bHigh, bLow")).length,
+    3,
+  );
+  t.is(changes.filter((change) => change.includes("+ 32")).length, 0);
+});
+
+/** The modules that operator mutants are made of. */
+const operatorFiles = ["engine", "formats"].flatMap((folder) =>
+  readdirSync(join(dist, "impl", folder))
+    .filter((name) => name.endsWith(".js"))
+    .map((name) => `${folder}/${name.slice(0, -".js".length)}`),
+);
+
+test("every test that judges operator mutants is there, and so is every configuration", (t) => {
+  const there = new Set(readdirSync(join(dist, "properties")));
+  for (const file of operatorFiles) {
+    const tests = operatorTests(file);
+    t.is(new Set(tests).size, tests.length, file);
+    t.deepEqual(
+      tests.filter((name) => !there.has(`${name}.test.js`)),
+      [],
+    );
+    const configurations = operatorConfigurations(file, []);
+    t.is(configurationsOfMutant(configurations).length > 0, file.startsWith("engine/"), file);
+  }
+});
+
+test("a mutant that no program finds dies in the test that was made for it; without it the test passes", async (t) => {
+  const tests = ["items-that-somebody-else-left"];
+  const find = "(low & (R | W | X)) !== 0";
+  const patch = { file: "formats/riscv32", find, replace: "(low & R) !== 0" };
+  t.regex((await failureIn("test-tests", [patch], tests)) ?? "", /riscv32: what can be executed/);
+  t.is(await failureIn("test-tests", [], tests), undefined);
+});
+
+test("every explanation of a survivor is of a mutant that there is", (t) => {
   const changes = new Set(
-    files.flatMap((file) => operatorMutants(file, compiled(file)).map(({ change }) => change)),
+    operatorFiles.flatMap((file) => operatorMutants(file, compiled(file)).map(({ change }) => change)),
   );
   t.deepEqual(
     equivalents.filter(({ change }) => !changes.has(change)),

@@ -49,9 +49,7 @@ const OF_FILE: Readonly<Record<string, readonly string[]>> = {
 
 /** `stamps`: the names of those that are made of the file's format, where it is one. */
 export function operatorConfigurations(file: string, stamps: readonly string[]): readonly string[] {
+  if (!file.startsWith("formats/")) return OF_FILE[file] ?? OF_ENGINE;
   const all = formatNames.flatMap(configurationsOf);
-  const names = all.map(configurationName);
-  if (!file.startsWith("formats/"))
-    return (OF_FILE[file] ?? OF_ENGINE).filter((name) => names.includes(name));
   return all.filter((one) => stamps.includes(stampOf(one)) && one.tiny === undefined).map(configurationName);
 }
