@@ -114,19 +114,26 @@ function iommuLines(iommu: IommuFigures | undefined): readonly string[] {
   ];
 }
 
-const freeings = ["", ", up", ", down"].flatMap((how) => [`covered${how}`, `empty${how}`]);
-
 function layoutLines(layout: readonly LayoutRow[] | undefined): readonly string[] {
   if (layout === undefined) return [];
-  const rows = layout.map(({ format, cutAndMerge, resizePerPage, covered, empty, emptied }) => [
+  const sizes = layout.map(({ format, cutAndMerge, resizePerPage }) => [
     format,
-    ...[cutAndMerge, resizePerPage, covered, empty].map(nanoseconds),
-    ...emptied.flatMap((row) => [row.covered, row.empty]).map(nanoseconds),
+    ...[cutAndMerge, resizePerPage].map(nanoseconds),
   ]);
+  const freeings = layout.flatMap(({ format, freeing }) =>
+    freeing.map(({ step, covered, empty, ratio }) => [
+      `${format}, ${step}`,
+      ...[covered, empty].map(nanoseconds),
+      times(ratio),
+    ]),
+  );
   return [
-    "Other sizes: a page of 4 KiB cut off 2 MiB and merged again; fragmented and merged, per page;",
-    "by freeing: pairs in one table, and a table filled at once and emptied page by page",
-    ...table(["", "cut and merge", "resize, per page", ...freeings], rows),
+    "Other sizes: a page of 4 KiB cut off 2 MiB and merged again; fragmented and merged, per page",
+    ...table(["", "cut and merge", "resize, per page"], sizes),
+    "",
+    "Tables freed when covered or when empty: pairs beside pages that stay, and a table filled at once and emptied page",
+    "by page; × is the median of batches that alternate",
+    ...table(["", "covered", "empty", "×"], freeings),
     "",
   ];
 }
