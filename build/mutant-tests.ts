@@ -17,7 +17,7 @@ const root = dirname(dist);
 const ava = join(root, "node_modules/ava/entrypoints/cli.mjs");
 
 /** What the tests are made of. */
-const FOLDERS = ["impl", "models", "reference", "fuzz", "properties"];
+const FOLDERS = ["impl", "models", "reference", "fuzz", "build", "properties"];
 /** A test that says nothing for so long does not end. */
 const SILENCE = "3m";
 

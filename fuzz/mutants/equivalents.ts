@@ -84,4 +84,14 @@ export const equivalents: readonly Equivalent[] = [
     change: `if (below(${outside})) continue; → if (below(${outside})) ;`,
     why: "below what is outside of the limits it looks at tables that are outside too, and takes none",
   })),
+  {
+    change:
+      "high = (high + strideHigh + (low >>> 0 < strideLow >>> 0 ? 1 : 0)) | 0; → high = (high - strideHigh + (low >>> 0 < strideLow >>> 0 ? 1 : 0)) | 0;",
+    why: "of stepped entries: their items are 2^30 bytes apart at most (16 GiB of 1 GiB each), so that the stride's high word is 0",
+  },
+  {
+    change:
+      "widened(domain, low, high, low | GRANULE_MASK, high, 1, levels, gather); → widened(domain, low, high, low & GRANULE_MASK, high, 1, levels, gather);",
+    why: "a table was freed here, and what it spanned ends no earlier than the page: that end is taken",
+  },
 ];
