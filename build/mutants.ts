@@ -11,7 +11,7 @@ import { Tinypool } from "tinypool";
 import {
   type Control,
   controls,
-  equivalents,
+  equivalenceOf,
   isCaught,
   type MatrixRow,
   type Mutant,
@@ -145,11 +145,10 @@ async function runOperators(count: number): Promise<boolean> {
   const chosen = sampled(all, count, options.seed);
   const lives = await Promise.all(chosen.map(operatorLife));
   const left = chosen.filter((_, index) => lives[index].operations[0] === undefined);
-  const known = new Map(equivalents.map(({ change, why }) => [change, why]));
-  const aside = left.filter(({ change }) => known.has(change));
-  const judged = left.filter(({ change }) => !known.has(change));
+  const aside = left.filter((mutant) => equivalenceOf(mutant) !== undefined);
+  const judged = left.filter((mutant) => equivalenceOf(mutant) === undefined);
   const survivors = await survivorsOfTests(judged);
-  for (const { key, change } of aside) say(`set aside ${key}\n          ${known.get(change)}`);
+  for (const mutant of aside) say(`set aside ${mutant.key}\n          ${equivalenceOf(mutant)?.why}`);
   for (const { key } of survivors) say(`survived  ${key}`);
   const inPrograms = chosen.length - left.length;
   const inTests = judged.length - survivors.length;

@@ -13,6 +13,7 @@ import {
   type Control,
   configurationsOfMutant,
   controls,
+  equivalenceOf,
   equivalents,
   type Kill,
   killOf,
@@ -167,12 +168,14 @@ test("a mutant that no program finds dies in the test that was made for it; with
   t.is(await failureIn("test-tests", [], tests), undefined);
 });
 
-test("every explanation of a survivor is of a mutant that there is", (t) => {
-  const changes = new Set(
-    operatorFiles.flatMap((file) => operatorMutants(file, compiled(file)).map(({ change }) => change)),
-  );
+test("every explanation of a survivor is of a mutant that there is, and of no other", (t) => {
+  const all = operatorFiles.flatMap((file) => operatorMutants(file, compiled(file)));
+  const explained = new Set(all.map(equivalenceOf));
   t.deepEqual(
-    equivalents.filter(({ change }) => !changes.has(change)),
+    equivalents.filter((one) => !explained.has(one)),
     [],
   );
+  const [one] = equivalents.filter(({ inFunction }) => inFunction !== undefined);
+  t.is(equivalenceOf({ change: one.change, inFunction: one.inFunction ?? "" }), one);
+  t.is(equivalenceOf({ change: one.change, inFunction: "elsewhere" }), undefined);
 });

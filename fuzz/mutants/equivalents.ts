@@ -1,16 +1,29 @@
-/** Operator mutants that survive, and why: what they change, no operation, store or invalidation that is drawn can show. */
+/** Operator mutants that survive, and why: what they change, no operation, store or invalidation can show. */
+import type { OperatorMutant } from "./operators.js";
+
 export interface Equivalent {
   /** The line, an arrow, and what becomes of it, wherever it stands (`OperatorMutant.change`). */
   readonly change: string;
+  /** In this function alone, where the line stands in others too. */
+  readonly inFunction?: string;
   readonly why: string;
 }
 
+/** Why nothing can show a mutant; undefined where it must die. */
+export function equivalenceOf(mutant: Pick<OperatorMutant, "change" | "inFunction">): Equivalent | undefined {
+  return equivalents.find(
+    ({ change, inFunction = mutant.inFunction }) =>
+      change === mutant.change && inFunction === mutant.inFunction,
+  );
+}
+
 export const equivalents: readonly Equivalent[] = [
-  {
+  ...["mapPage", "unmap", "unmapPage"].map((inFunction) => ({
+    inFunction,
     change:
       "if (incoherent && domain.cleaner !== undefined) → if (incoherent || domain.cleaner !== undefined)",
     why: "a domain that snoops has no cleaner, and `clean` then does nothing",
-  },
+  })),
   {
     change:
       "const hasFar = pageReachLg2 < 64 && domain.settings.oaWidthLg2 > pageReachLg2; → const hasFar = pageReachLg2 <= 64 && domain.settings.oaWidthLg2 > pageReachLg2;",
@@ -85,9 +98,10 @@ export const equivalents: readonly Equivalent[] = [
     why: "below what is outside of the limits it looks at tables that are outside too, and takes none",
   })),
   {
+    inFunction: "storeSteppedEntries",
     change:
       "high = (high + strideHigh + (low >>> 0 < strideLow >>> 0 ? 1 : 0)) | 0; → high = (high - strideHigh + (low >>> 0 < strideLow >>> 0 ? 1 : 0)) | 0;",
-    why: "of stepped entries: their items are 2^30 bytes apart at most (16 GiB of 1 GiB each), so that the stride's high word is 0",
+    why: "their items are 2^30 bytes apart at most (16 GiB of 1 GiB each), so that the stride's high word is 0",
   },
   {
     change:

@@ -1,6 +1,6 @@
 /** Mutants: bugs put into our own source on purpose, and how long they live. `docs/mutants.md` tells more. */
 export { controls, knownBugs, mutants, pending } from "./catalog/index.js";
-export { equivalents } from "./equivalents.js";
+export { equivalenceOf, equivalents } from "./equivalents.js";
 export {
   isCaught,
   type Matrix,
