@@ -10,8 +10,10 @@ import {
   PageTableError,
   PhysicalRuns,
   Prot,
+  riscv64,
   Status,
   TableMemory,
+  x86_64,
 } from "../impl/index.js";
 
 const PAGE = 0x1000n;
@@ -109,6 +111,34 @@ test("a merge names the levels of what it merged, and none of a table that lies 
   t.is([...table.entries()].length, 2);
   t.deepEqual(told, [[0b110, 0b010]]);
 });
+
+const laidOut = [
+  { name: "amdv1", made: amdv1 },
+  { name: "armv8-stage1 (4 KiB)", made: armv8Stage1_4k },
+  { name: "x86-64", made: x86_64 },
+  { name: "riscv64", made: riscv64 },
+] as const;
+
+for (const { name, made } of laidOut) {
+  test(`${name}: pages far above 4 GiB are cut and merged where they are, size by size`, (t) => {
+    for (const smallestLg2 of [12, 21, 30]) {
+      const table = made.create({ memory: newMemory() });
+      const bytes = 1n << BigInt(smallestLg2 + 5);
+      const [iova, pa] = [5n << 35n, 0x2bn << 35n];
+      table.map(iova, pa, bytes, RW);
+      const whole = [...table.entries()];
+      for (let largestLg2 = smallestLg2; largestLg2 <= smallestLg2 + 5; largestLg2++) {
+        table.resize(iova, bytes, { largestLg2 });
+        const entries = [...table.entries()];
+        for (const entry of entries) t.is(entry.pa - pa, entry.iova - iova);
+        if (largestLg2 === smallestLg2) t.is(entries.length, 32);
+        t.is(table.mappedBytes, bytes);
+        t.is(table.lookup(iova + bytes - 1n), pa + bytes - 1n);
+      }
+      t.deepEqual([...table.entries()], whole);
+    }
+  });
+}
 
 test("a page beyond the reach of smaller ones keeps its size", (t) => {
   const supersection = 0x100_0000n;

@@ -118,3 +118,33 @@ for (const { name, made, large } of formats) {
     });
   }
 }
+
+for (const { name, made, large } of formats) {
+  for (const way of ["resize", "unmap"] as const) {
+    test(`${name}, which remembers misses: what was cut and not told of stays cut, and keeps its tables (${way})`, (t) => {
+      const memory = new TableMemory({ base: BASE, capacityBytes: 1 << 18, smallestFrameLg2: 10 });
+      let answers = Number.POSITIVE_INFINITY;
+      const invalidate = () => {
+        if (answers-- === 0) throw new Error("the hardware does not answer");
+      };
+      const table = made.create({ memory, cachesNotPresent: true, partialUnmap: "cut", invalidate });
+      table.map(large, 4n * large, 2n * large, RW);
+      // The entry is broken and forgotten; that it was met so cannot be.
+      answers = 1;
+      const act = {
+        resize: () => table.resize(large, 2n * large, { largestLg2: 12 }),
+        unmap: () => table.unmap(2n * large - PAGE, 2n * PAGE),
+      };
+      t.throws(act[way], { message: "the hardware does not answer" });
+      answers = Number.POSITIVE_INFINITY;
+      const first = [...table.entries()].filter(({ iova }) => iova < 2n * large);
+      t.true(first.length > 1);
+      // What the parts stand in is nobody else's, and the other entry is one still.
+      for (let place = 8n; place < 16n; place++) table.map(place * 16n * large, 0n, PAGE, RW);
+      for (const offset of [0n, PAGE, large - PAGE]) t.is(table.lookup(large + offset), 4n * large + offset);
+      t.is([...table.entries()].filter(({ iova }) => iova === 2n * large)[0].pa, 5n * large);
+      table.destroy();
+      t.is(memory.liveFrames, 0);
+    });
+  }
+}

@@ -108,4 +108,69 @@ export const equivalents: readonly Equivalent[] = [
       "widened(domain, low, high, low | GRANULE_MASK, high, 1, levels, gather); → widened(domain, low, high, low & GRANULE_MASK, high, 1, levels, gather);",
     why: "a table was freed here, and what it spanned ends no earlier than the page: that end is taken",
   },
+  {
+    change:
+      "const fourBefore = stride > 0 && stride < 1 << 30 ? end - 4 * itemWords : -1; → const fourBefore = stride > 0 && stride < 1 >> 30 ? end - 4 * itemWords : -1;",
+    why: "then all items are stored one by one",
+  },
+  ...[
+    "const carry = low >>> 0 < skipLow >>> 0 ? 1 : 0; → const carry = low >>> 0 <= skipLow >>> 0 ? 1 : 0;",
+    "high = (high + strideHigh + (low >>> 0 < stride >>> 0 ? 1 : 0)) | 0; → high = (high + strideHigh + (low >>> 0 <= stride >>> 0 ? 1 : 0)) | 0;",
+    "high = (high + strideHigh + (low >>> 0 < strideLow >>> 0 ? 1 : 0)) | 0; → high = (high + strideHigh + (low >>> 0 <= strideLow >>> 0 ? 1 : 0)) | 0;",
+  ].map((change) => ({
+    change,
+    why: "a sum is what was added to a leaf's low word only if that was 0, and a leaf says in it that it is one",
+  })),
+  ...[
+    "const low = sizeLg2 < 31 ? sizesLow & (-2 << sizeLg2) : 0; → const low = sizeLg2 <= 31 ? sizesLow & (-2 << sizeLg2) : 0;",
+    "const high = sizeLg2 < 32 ? sizesHigh : sizeLg2 < 63 ? sizesHigh & (-2 << (sizeLg2 - 32)) : 0; → const high = sizeLg2 < 32 ? sizesHigh : sizeLg2 <= 63 ? sizesHigh & (-2 << (sizeLg2 - 32)) : 0;",
+    "return sizeLg2 < 32 ? 0 : (1 << (sizeLg2 - 32)) - 1; → return sizeLg2 <= 32 ? 0 : (1 << (sizeLg2 - 32)) - 1;",
+  ].map((change) => ({ change, why: "the mask of that one number is 0 either way" })),
+  {
+    change:
+      "return pages < 0 || pages > limit ? limit : pages; → return pages < 0 || pages >= limit ? limit : pages;",
+    why: "the smaller of two equal numbers",
+  },
+  {
+    change:
+      "return 31 - Math.clz32(sizesLow & ((2 << limit) - 1)); → return 31 - Math.clz32(sizesLow & ((2 << limit) - 2));",
+    why: "no page has one byte",
+  },
+  {
+    change:
+      "return aHigh === bHigh ? aLow >>> 0 < bLow >>> 0 : aHigh >>> 0 < bHigh >>> 0; → return aHigh === bHigh ? aLow >>> 0 < bLow >>> 0 : aHigh >>> 0 <= bHigh >>> 0;",
+    why: "there the high words are not equal",
+  },
+  ...[
+    "if (upperHalf || ((low & domain.vaBeyondLow) | (high & domain.vaBeyondHigh)) !== 0) { → if (upperHalf || ((low | domain.vaBeyondLow) | (high & domain.vaBeyondHigh)) !== 0) {",
+    "if (upperHalf || ((low & domain.vaBeyondLow) | (high & domain.vaBeyondHigh)) !== 0) { → if (upperHalf || ((low & domain.vaBeyondLow) | (high | domain.vaBeyondHigh)) !== 0) {",
+  ].map((change) => ({ change, why: "what is inside the input addresses is only asked whether it is" })),
+  ...[
+    "if (firstHigh === lastHigh && lastLow === (firstLow | GRANULE_MASK)) { → if (firstHigh === lastHigh && lastLow === (firstLow & GRANULE_MASK)) {",
+    "if ((low & GRANULE_MASK) !== 0 || beyondTop(domain, low, high)) → if ((low | GRANULE_MASK) !== 0 || beyondTop(domain, low, high))",
+    "return (words[item] & mask) === bits && (contiguousHigh === 0 || (words[item + 1] & contiguousHigh) === 0); → return (words[item] | mask) === bits && (contiguousHigh === 0 || (words[item + 1] & contiguousHigh) === 0);",
+    "return (words[item] & mask) === bits && (contiguousHigh === 0 || (words[item + 1] & contiguousHigh) === 0); → return (words[item] & mask) === bits && (contiguousHigh === 0 || (words[item + 1] | contiguousHigh) === 0);",
+    "return (words[item] & mask) === bits && (contiguousHigh === 0 || (words[item + 1] & contiguousHigh) === 0); → return (words[item] & mask) === bits && (contiguousHigh === 0 && (words[item + 1] & contiguousHigh) === 0);",
+    "while (item <= lastItem && isPlainLeaf(words, item, mask, bits)) → while (item < lastItem && isPlainLeaf(words, item, mask, bits))",
+  ].map((change) => ({ change, why: "a short way is not taken; the long one does the same" })),
+  {
+    inFunction: "unmap",
+    change:
+      "if (item === domain.seekTable + itemsPerTable * itemWords && level < domain.topLevel) { → if (item === domain.seekTable + itemsPerTable * itemWords && level <= domain.topLevel) {",
+    why: "`freeCovered` begins below the top: of the root it frees nothing",
+  },
+  {
+    inFunction: "beginsEntry",
+    change: "return true; → return false;",
+    why: "where there is no entry the walk ends at once, or after it cleared nothing",
+  },
+  ...[
+    "while (item + step < end && !isEmpty(words[item + step])) { → while (item + step <= end && !isEmpty(words[item + step])) {",
+    "while (item + step < end && !isEmpty(words[item + step])) { → while (item - step < end && !isEmpty(words[item + step])) {",
+    "while (item + step < end && !isEmpty(words[item + step])) { → while (item + step < end && isEmpty(words[item + step])) {",
+    "while (item + step < end && !isEmpty(words[item + step])) { → while (item + step < end && !isEmpty(words[item - step])) {",
+  ].map((change) => ({
+    change,
+    why: "only where to look first the next time; that something is in use is known",
+  })),
 ];
