@@ -143,15 +143,19 @@ function unmapPage(domain: Domain, low: number, high: number, gather: Gather): b
     domain.freesEmpty &&
     (words[table + (domain.usedOffsets[table >>> domain.usedShift] & USED_OFFSET_MASK)] & presentBits) === 0
   ) {
-    beginSpan(domain, low, high);
-    const levels = freeEmptied(domain, table, 0, item, path, low, high);
-    if (levels !== 0) {
-      widened(domain, low, high, low | GRANULE_MASK, high, 1, levels, gather);
-      domain.giveFrames(gather);
-      return true;
-    }
+    if (freeWithPage(domain, item, low, high, gather)) return true;
   }
   gather.add(low, high, low | GRANULE_MASK, high, 1, 0);
+  return true;
+}
+
+/** Frees what is empty now that a page is gone. By itself, since `unmapPage` is inlined while it is short. */
+function freeWithPage(domain: Domain, item: number, low: number, high: number, gather: Gather): boolean {
+  beginSpan(domain, low, high);
+  const levels = freeEmptied(domain, domain.seekTable, 0, item, path, low, high);
+  if (levels === 0) return false;
+  widened(domain, low, high, low | GRANULE_MASK, high, 1, levels, gather);
+  domain.giveFrames(gather);
   return true;
 }
 
