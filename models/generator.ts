@@ -16,7 +16,7 @@ import { type Shape, shapeOf } from "./shape.js";
 export type { GeneratorState, MappedRun } from "./generator/space.js";
 
 /** Raised whenever the same draws would give other operations: a recorded seed then no longer replays. */
-export const generatorVersion = 5;
+export const generatorVersion = 6;
 
 /** How often each operation comes, in 256ths; `change` is map or unmap, by how much is mapped. */
 export interface Mix {
@@ -46,7 +46,7 @@ export interface Mix {
 
 /** For domains that track dirty state, and accessed state with it. */
 export const dirtyMix: Mix = {
-  change: 156,
+  change: 171,
   sync: 8,
   lookup: 10,
   readAndClearDirty: 12,
@@ -54,13 +54,13 @@ export const dirtyMix: Mix = {
   deviceRead: 4,
   deviceWrite: 16,
   setDirty: 4,
-  entries: 6,
-  cut: 8,
-  resize: 6,
-  trim: 2,
-  mapRuns: 8,
-  unmapRuns: 4,
-  handover: 2,
+  entries: 4,
+  cut: 3,
+  resize: 3,
+  trim: 1,
+  mapRuns: 6,
+  unmapRuns: 3,
+  handover: 1,
   failNextAllocation: 4,
   gathered: 96,
   badOneIn: 32,
@@ -70,7 +70,7 @@ export const dirtyMix: Mix = {
 /** For those that track accessed state alone. */
 export const accessedMix: Mix = {
   ...dirtyMix,
-  change: 168,
+  change: 183,
   lookup: 14,
   readAndClearDirty: 2,
   readAndClearAccessed: 10,
@@ -82,7 +82,7 @@ export const accessedMix: Mix = {
 /** For the others, where asking about either only meets a refusal. */
 export const plainMix: Mix = {
   ...dirtyMix,
-  change: 180,
+  change: 195,
   lookup: 16,
   readAndClearDirty: 2,
   readAndClearAccessed: 2,

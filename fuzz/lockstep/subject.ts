@@ -372,13 +372,18 @@ export class WindowMemory implements PhysicalMemory {
   }
 }
 
+/** A refusal is an answer like others: of where it was thrown nobody wants to know, and finding out takes long. */
 function refusalOf(attempt: () => void): Code {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
   try {
     attempt();
     return "OK";
   } catch (error) {
     if (!(error instanceof PageTableError)) throw error;
     return asCode(error.code);
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
   }
 }
 

@@ -14,9 +14,17 @@ import {
 } from "./space.js";
 import { powersOfTwo, times } from "./words.js";
 
-/** What one operation may make of entries: so many items, of all levels together. */
+/** What one operation may make of entries, usually, now and then, and seldom: so many items, of all levels together. */
+const itemsUsually = 600;
 const itemsAtMost = 2048;
 const itemsSeldom = 9000;
+
+/** One table's worth at least, if it is not too large. */
+function itemsWanted(draws: Draws, { tableBitsLg2 }: Space): number {
+  const kind = draws.below(64);
+  if (kind === 0) return itemsSeldom;
+  return kind < 8 ? itemsAtMost : Math.max(itemsUsually, Math.min(2 ** tableBitsLg2, itemsAtMost));
+}
 
 /** An address inside of a leaf, where a smaller page can begin; now and then anywhere. */
 export function drawCut(draws: Draws, state: GeneratorState, space: Space, isBad: boolean): bigint {
@@ -25,7 +33,7 @@ export function drawCut(draws: Draws, state: GeneratorState, space: Space, isBad
     return affordable(state, space, probedAddress(draws, state, space));
   const run = large[draws.below(large.length)];
   const start = run.iova + times(leafIndex(draws, run), run.sizeLg2);
-  const limit = draws.below(32) === 0 ? itemsSeldom : itemsAtMost;
+  const limit = itemsWanted(draws, space);
   const partsLg2 = space.sizesLg2.filter(
     (lg2) => lg2 < run.sizeLg2 && itemsOfCut(space, run.sizeLg2, lg2) <= limit,
   );
@@ -88,7 +96,7 @@ export function drawResize(
   const touched = state.runs.filter(
     (run) => run.iova < range.iova + range.length && endsAbove(run, range.iova),
   );
-  const limit = draws.below(32) === 0 ? itemsSeldom : itemsAtMost;
+  const limit = itemsWanted(draws, space);
   while (index < sizesLg2.length - 1 && itemsOfAll(space, touched, range, sizesLg2[index]) > limit) index++;
   // Between two sizes as well, below the smallest now and then.
   const spoiled = draws.below(64);

@@ -34,7 +34,7 @@ interface Draft {
 /** Leaves of one size in one operation, when it fills tables, now and then, and usually. */
 const leavesWhenFilling = 1100;
 const leavesAtMost = 2048;
-const leavesUsually = 64;
+const leavesUsually = 32;
 /** The largest ratio of two neighbouring sizes across which a request may be misaligned. */
 const longestRampLg2 = 10;
 /** Tables that one operation may create at its leaves' level. */
@@ -42,7 +42,7 @@ const tablesAtMost = 64;
 /** Items that one operation may write, now and then, when it fills tables, and usually: a contiguous leaf writes up to half a table. */
 const itemsAtMost = 4096;
 const itemsWhenFilling = 2048;
-const itemsUsually = 512;
+const itemsUsually = 160;
 
 /** A map that deserves to succeed, though what is mapped may be in its way. */
 export function drawMap(draws: Draws, state: GeneratorState, space: Space): MapOperation {
@@ -77,7 +77,7 @@ function drawDraft(draws: Draws, state: GeneratorState, space: Space, sizesLg2: 
   const sizeLg2 = drawSize(draws, state, space, sizesLg2);
   const kind = draws.below(16);
   const draft = { sizesLg2, sizeLg2, alignLg2: sizeLg2, filling: false, iova: 0n, length: 0n };
-  if (kind === 15 && draws.below(4) === 0) {
+  if (kind === 15 && draws.below(fillingOneIn(space)) === 0) {
     // Exactly what a table spans, so that removing it frees the table. Seldom: it is as much as 50 other maps.
     const span = Math.min(spanLg2(space, levelOf(space, sizeLg2)), space.widthLg2);
     draft.filling = true;
@@ -91,6 +91,11 @@ function drawDraft(draws: Draws, state: GeneratorState, space: Space, sizesLg2: 
   else if (kind >= 4) count += draws.below(4);
   draft.length = times(count, sizeLg2);
   return draft;
+}
+
+/** How seldom a table is filled: the larger it is, the more all of its items cost. */
+function fillingOneIn(space: Space): number {
+  return Math.max(4, 2 ** (space.tableBitsLg2 - 6));
 }
 
 function drawSize(draws: Draws, state: GeneratorState, space: Space, sizesLg2: readonly number[]): number {
@@ -128,7 +133,7 @@ function place(draws: Draws, state: GeneratorState, space: Space, draft: Draft):
     draft.filling = false;
     draft.sizeLg2 = largestUpTo(draft.sizesLg2, Math.min(alignment, draft.sizeLg2));
     draft.iova = alignUp(end, draft.sizesLg2[0]);
-    if (kind === 0 && draws.below(2) === 0) draft.length = restOfTable(space, draft);
+    if (kind === 0 && draws.below(fillingOneIn(space) >> 1) === 0) draft.length = restOfTable(space, draft);
   } else if (kind <= 4) {
     draft.iova = alignUp(end, draft.alignLg2);
   } else if (kind <= 6) {
@@ -264,7 +269,7 @@ function bounded(draws: Draws, space: Space, { sizesLg2, filling, iova, length }
   // A large table can be filled as well, for what an unmap of all of it frees is the table.
   const tableItems = 2 ** space.tableBitsLg2;
   let leaves = filling ? Math.max(leavesWhenFilling, tableItems) : leavesUsually;
-  const isLong = length > times(leaves, sizesLg2[index]) && draws.below(16) === 0;
+  const isLong = length > times(leaves, sizesLg2[index]) && draws.below(64) === 0;
   if (isLong) leaves = leavesAtMost;
   let whole = length;
   // Between sizes far apart, what leads up to a large page would be thousands of small ones.
@@ -282,10 +287,9 @@ function bounded(draws: Draws, space: Space, { sizesLg2, filling, iova, length }
   const filled = Math.max(itemsWhenFilling, tableItems);
   const items = isLong ? itemsAtMost : filling ? filled : itemsUsually;
   const cost = smallest(times(items, itemLg2), tables);
-  return smallest(
-    whole,
-    larger(smallest(times(leaves, sizesLg2[index]), cost), powersOfTwo[sizesLg2[index]]),
-  );
+  // Whole leaves: what is left of one would be thousands of the next smaller size.
+  const affordable = alignDown(smallest(times(leaves, sizesLg2[index]), cost), sizesLg2[index]);
+  return smallest(whole, larger(affordable, powersOfTwo[sizesLg2[index]]));
 }
 
 /** The index of the largest size of which a page fits: input and output agree so far, and a whole one is inside. */

@@ -38,6 +38,8 @@ type GrowingStep = StaleStep & { lastLow: number; lastHigh: number };
 export class DeviceCache {
   readonly #languages: readonly InvalidationLanguage[];
   #steps: GrowingStep[] = [];
+  /** The first so many steps wait in a gather that the caller holds open. */
+  #waiting = 0;
 
   constructor(languages: readonly InvalidationLanguage[] = ["range"]) {
     this.#languages = languages;
@@ -46,6 +48,12 @@ export class DeviceCache {
   /** What a device may still believe. */
   get stale(): readonly StaleStep[] {
     return this.#steps;
+  }
+
+  /** What is inside of the range, from the oldest step on, is the caller's to invalidate when it likes. */
+  begin(pending: Span | undefined): void {
+    const left = pending === undefined ? 0 : this.#steps.findIndex((step) => !isInside(step, pending));
+    this.#waiting = left < 0 ? this.#steps.length : left;
   }
 
   /** A leaf that was there is not any more, or not as it was; the address is any of its entry's. */
@@ -62,6 +70,7 @@ export class DeviceCache {
       if (nextLow === firstLow && nextHigh === firstHigh) {
         before.lastLow = lastLow;
         before.lastHigh = lastHigh;
+        this.#waiting = Math.min(this.#waiting, this.#steps.length - 1);
         return;
       }
     }
@@ -88,27 +97,31 @@ export class DeviceCache {
   invalidated(span: Span, leafLevels: number, tableLevels: number): void {
     if (this.#steps.length === 0) return;
     const kept: GrowingStep[] = [];
-    for (const step of this.#steps) {
+    let waiting = 0;
+    for (const [index, step] of this.#steps.entries()) {
       const isNamed = ((levelsFor(step, leafLevels, tableLevels) >> step.level) & 1) === 1;
       if (!isNamed) kept.push(step);
       else if (!this.#languages.every((language) => forgets(language, step, span))) {
         kept.push(...remains(step, span));
       }
+      if (index < this.#waiting) waiting = kept.length;
     }
+    this.#waiting = waiting;
     this.#steps = kept;
   }
 
   /** The first step that is left and is not inside the range that waits for its invalidation. */
   uncovered(pending: Span | undefined): StaleStep | undefined {
-    return this.#steps.find(
-      (step) =>
-        pending === undefined || !covers(pending, step.firstLow, step.firstHigh, step.lastLow, step.lastHigh),
-    );
+    return this.#steps.find((step) => pending === undefined || !isInside(step, pending));
   }
 
-  /** A stale step that overlaps the range. */
+  /** A stale step that overlaps the range and does not wait. */
   overlapping(span: Span): StaleStep | undefined {
-    return this.#steps.find((step) => overlaps(step, span));
+    for (let index = this.#waiting; index < this.#steps.length; index++) {
+      const step = this.#steps[index];
+      if (overlaps(step, span)) return step;
+    }
+    return undefined;
   }
 
   /** A stale pointer through which a device can still reach this frame. */
@@ -130,6 +143,11 @@ export class DeviceCache {
   }
 }
 
+/** Whether all that a device may still believe of a step lies in the span. */
+export function isInside(step: StaleStep, span: Span): boolean {
+  return covers(span, step.firstLow, step.firstHigh, step.lastLow, step.lastHigh);
+}
+
 /** A remembered miss goes with leaves and with tables: what appeared may have been either. */
 function levelsFor({ kind }: StaleStep, leafLevels: number, tableLevels: number): number {
   if (kind === "leaf") return leafLevels;
@@ -137,16 +155,16 @@ function levelsFor({ kind }: StaleStep, leafLevels: number, tableLevels: number)
 }
 
 function forgets(language: InvalidationLanguage, step: StaleStep, span: Span): boolean {
-  if (language === "range") return covers(span, step.firstLow, step.firstHigh, step.lastLow, step.lastHigh);
+  if (language === "range") return isInside(step, span);
   const block = powerOfTwoAround(span);
   if (block.lg2 < step.sizeLg2) return false;
-  return covers(block, step.firstLow, step.firstHigh, step.lastLow, step.lastHigh);
+  return isInside(step, block);
 }
 
 /** What stays of a step after a range: the step, or its parts at either side. Pointers go whole or not at all. */
 function remains(step: GrowingStep, span: Span): readonly GrowingStep[] {
   if (step.kind === "table" || !overlaps(step, span)) return [step];
-  if (covers(span, step.firstLow, step.firstHigh, step.lastLow, step.lastHigh)) return [step];
+  if (isInside(step, span)) return [step];
   const parts: GrowingStep[] = [];
   if (isBelow(step.firstLow, step.firstHigh, span.firstLow, span.firstHigh)) {
     const lastLow = (span.firstLow - 1) | 0;

@@ -13,10 +13,10 @@ import { type LineBytes, WrittenBack } from "../coherency/written-back.js";
 import type { Configuration } from "../configuration.js";
 import { highMask, lowMask } from "../walkers/words.js";
 import { type BreakRule, breakRuleOf } from "./break-rule.js";
-import { DeviceCache, type InvalidationLanguage, type StaleStep } from "./device-cache.js";
+import { DeviceCache, type InvalidationLanguage, isInside, type StaleStep } from "./device-cache.js";
 import { type Between, ItemSteps } from "./item-steps.js";
 import { ItemKind, type ItemKindCode, LiveTables, type Place, type TableWindow } from "./live-tables.js";
-import { covers, type Span, spanAround } from "./span.js";
+import { type Span, spanAround } from "./span.js";
 
 export interface Violation {
   readonly invariant: "I9" | "I10" | "I12" | "I13" | "I16" | "I19";
@@ -74,6 +74,7 @@ export class TableWatch {
   begin(pending: Span | undefined): void {
     this.#steps.begin();
     this.#pending = pending;
+    this.cache.begin(pending);
     this.#storedItems.length = 0;
   }
 
@@ -271,7 +272,7 @@ export class TableWatch {
     if (step === undefined || step.kind === "not-present") return;
     // What waits in a gather that the caller holds open is the caller's to sync before it maps there again.
     const pending = this.#pending;
-    if (pending && covers(pending, step.firstLow, step.firstHigh, step.lastLow, step.lastHigh)) return;
+    if (pending && isInside(step, pending)) return;
     const sentence = `an item of level ${place.level} was made before the ${step.kind} it broke was invalidated`;
     this.#report("I12", place.vaLow, place.vaHigh, sentence);
   }
