@@ -18,6 +18,9 @@ export interface Watched {
   readonly progress: Int32Array;
 }
 
+/** Most of what an operation allocates is dead before the next: with the usual 48 a fifth of the time goes into copying. */
+const YOUNG_GENERATION_MEGABYTES = 192;
+
 export class WatchedPool {
   readonly #pool: Tinypool;
 
@@ -26,6 +29,7 @@ export class WatchedPool {
       filename: new URL("./worker.js", import.meta.url).href,
       minThreads: workers,
       maxThreads: workers,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MEGABYTES },
     });
   }
 

@@ -116,18 +116,20 @@ export function refused(why: string): PageTableError {
   return new PageTableError("INVALID_ARGUMENT", `the record: ${why}`);
 }
 
-/** CRC-32 (ISO-HDLC, as zlib has it) over the text's UTF-16 code units, low byte first; eight hexadecimal digits. */
+/** What eight steps of the division by CRC-32's polynomial (ISO-HDLC, as zlib has it) make of each byte. */
+const REST_OF_BYTE = Int32Array.from({ length: 256 }, (_, byte) => {
+  let rest = byte;
+  for (let bit = 0; bit < 8; bit++) rest = (rest >>> 1) ^ (0xedb8_8320 & -(rest & 1));
+  return rest;
+});
+
+/** CRC-32 over the text's UTF-16 code units, low byte first; eight hexadecimal digits. */
 function checksumOf(said: string): string {
   let crc = -1;
   for (let at = 0; at < said.length; at++) {
     const unit = said.charCodeAt(at);
-    crc = withByte(withByte(crc, unit & 0xff), unit >>> 8);
+    crc = (crc >>> 8) ^ REST_OF_BYTE[(crc ^ unit) & 0xff];
+    crc = (crc >>> 8) ^ REST_OF_BYTE[(crc ^ (unit >>> 8)) & 0xff];
   }
   return (~crc >>> 0).toString(16).padStart(8, "0");
-}
-
-function withByte(crc: number, byte: number): number {
-  let rest = crc ^ byte;
-  for (let bit = 0; bit < 8; bit++) rest = (rest >>> 1) ^ (0xedb8_8320 & -(rest & 1));
-  return rest;
 }
