@@ -169,12 +169,13 @@ async function runOperators(count: number): Promise<boolean> {
 /** Which of those that no program found the tests do not find either. One after the other: each is a copy of all. */
 async function survivorsOfTests(mutants: readonly OperatorMutant[]): Promise<readonly OperatorMutant[]> {
   if (mutants.length === 0) return [];
+  const copy = `before-tests-${process.pid}`;
   const tests = [...new Set(mutants.flatMap(({ file }) => operatorTests(file)))];
-  const failure = await failureIn("before-tests", [], tests);
+  const failure = await failureIn(copy, [], tests);
   if (failure !== undefined) throw new Error(`without any mutant a test fails: ${failure}`);
   const survivors: OperatorMutant[] = [];
   for (const mutant of mutants) {
-    const killer = await failureIn("before-tests", [mutant.patch], operatorTests(mutant.file));
+    const killer = await failureIn(copy, [mutant.patch], operatorTests(mutant.file));
     if (killer === undefined) survivors.push(mutant);
     else say(`in tests  ${mutant.key}\n          ${killer}`);
   }

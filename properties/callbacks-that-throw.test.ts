@@ -52,17 +52,18 @@ test("break before make: after an invalidate that threw between break and make, 
       if (state.failing) throw new Error("the hardware does not answer");
     },
   });
+  const place = 0x23_4000_0000n;
   // An empty table stays where the third large page will go.
-  table.map(2n * LARGE, 0n, PAGE, RW);
-  table.unmap(2n * LARGE, PAGE);
+  table.map(place + 2n * LARGE, 0n, PAGE, RW);
+  table.unmap(place + 2n * LARGE, PAGE);
   state.failing = true;
-  t.throws(() => table.map(0n, 0x4000_0000n, 4n * LARGE, RW), { message: "the hardware does not answer" });
+  t.throws(() => table.map(place, 0x4000_0000n, 4n * LARGE, RW), { message: "the hardware does not answer" });
   t.is(table.mappedBytes, 2n * LARGE);
   t.deepEqual(
     [...table.entries()].map(({ iova }) => iova),
-    [0n, LARGE],
+    [place, place + LARGE],
   );
   state.failing = false;
-  table.map(2n * LARGE, 0x4040_0000n, 2n * LARGE, RW);
-  t.is(table.lookup(3n * LARGE), 0x4060_0000n);
+  table.map(place + 2n * LARGE, 0x4040_0000n, 2n * LARGE, RW);
+  t.is(table.lookup(place + 3n * LARGE), 0x4060_0000n);
 });

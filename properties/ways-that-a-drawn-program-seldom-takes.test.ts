@@ -95,6 +95,22 @@ test("a page that ends where a top does raises it by all that the page needs, or
   t.is(table.topLevel, 4);
 });
 
+test("where the smallest page is above 4 GiB, each address and the length must be a multiple of it", (t) => {
+  const page = 1n << 34n;
+  const table = amdv1.create({ memory: newMemory(), pageSizes: page });
+  const half = page / 2n;
+  for (const [iova, pa, length] of [
+    [half, 0n, page],
+    [0n, half, page],
+    [half, half, page],
+    [0n, 0n, page + half],
+  ]) {
+    t.is(table.tryMap(iova, pa, length, RW), Status.MISALIGNED);
+  }
+  t.is(table.tryMap(page, page, page, RW), Status.OK);
+  t.is(table.lookup(2n * page - 1n), 2n * page - 1n);
+});
+
 test("a merge names the levels of what it merged, and none of a table that lies behind", (t) => {
   const told: (readonly number[])[] = [];
   const memory = newMemory();

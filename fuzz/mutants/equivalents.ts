@@ -173,4 +173,9 @@ export const equivalents: readonly Equivalent[] = [
     change,
     why: "only where to look first the next time; that something is in use is known",
   })),
+  {
+    change:
+      "const leftHigh = (this.#endHigh - high - (this.#endLow >>> 0 < low >>> 0 ? 1 : 0)) | 0; → const leftHigh = (this.#endHigh - high + (this.#endLow >>> 0 < low >>> 0 ? 1 : 0)) | 0;",
+    why: "it borrows where a run crosses a multiple of 4 GiB: from there back its alignment, and not what is left, says the size",
+  },
 ];

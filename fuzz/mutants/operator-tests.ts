@@ -10,7 +10,7 @@ const OF_ALL = [
   "behaviour-arithmetic",
 ];
 
-const OF_ENGINE = ["shared-tables", "behaviour-domain"];
+const OF_ENGINE = ["callbacks-that-throw", "shared-tables", "behaviour-domain"];
 
 const OF_FORMAT = ["format-facts", "format-modules", "behaviour-format", "behaviour-roots-and-reaches"];
 
