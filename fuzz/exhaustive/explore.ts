@@ -70,7 +70,8 @@ export function runExhaustive(options: ExhaustiveOptions): ExhaustiveResult {
  * Everything in the smallest pages takes a table for every four of them, and the levels above.
  */
 function tablesOf(configuration: Configuration, depth: number): number {
-  return Math.max(16, spaceOf(configuration).pageCount / 2) + 4 * Math.max(0, depth - 4);
+  const { pageCount } = spaceOf(configuration);
+  return Math.max(16, (pageCount / 2) * Math.ceil(depth / 2)) + 4 * Math.max(0, depth - 4);
 }
 
 const PROGRESS_EVERY = 1000;
