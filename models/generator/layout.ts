@@ -7,6 +7,7 @@ import {
   canonical,
   firstOfUpperHalf,
   type GeneratorState,
+  itemLg2Of,
   lastOf,
   type MappedRun,
   runIndexAt,
@@ -19,11 +20,12 @@ const itemsUsually = 600;
 const itemsAtMost = 2048;
 const itemsSeldom = 9000;
 
-/** One table's worth at least, if it is not too large. */
+/** Usually one table's worth, if that is a page. */
 function itemsWanted(draws: Draws, { tableBitsLg2 }: Space): number {
-  const kind = draws.below(64);
+  const kind = draws.below(256);
   if (kind === 0) return itemsSeldom;
-  return kind < 8 ? itemsAtMost : Math.max(itemsUsually, Math.min(2 ** tableBitsLg2, itemsAtMost));
+  if (kind < 24) return itemsAtMost;
+  return tableBitsLg2 === 10 ? 2 ** tableBitsLg2 : itemsUsually;
 }
 
 /** An address inside of a leaf, where a smaller page can begin; now and then anywhere. */
@@ -75,7 +77,7 @@ function itemsOfCut(space: Space, sizeLg2: number, partLg2: number): number {
   for (let index = space.sizesLg2.length - 1; index >= 0 && above > partLg2; index--) {
     const lg2 = space.sizesLg2[index];
     if (lg2 >= above) continue;
-    items += 2 ** Math.min(above - lg2, 30);
+    items += 2 ** Math.min(above - itemLg2Of(space, lg2), 30);
     above = lg2;
   }
   return items;
@@ -120,14 +122,9 @@ function itemsOfAll(
     // Contiguous entries of many items, and levels that are skipped, count as if each item were one.
     const smaller = space.sizesLg2.filter((lg2) => lg2 <= largestLg2);
     const partLg2 = smaller[smaller.length - 1] ?? space.sizesLg2[0];
-    items += leaves * 2 ** (sizeLg2 - partLg2) * (1 + itemsPerLeaf(space, partLg2));
+    items += leaves * 2 ** (sizeLg2 - partLg2) * (1 + 2 ** (partLg2 - itemLg2Of(space, partLg2)));
   }
   return items;
-}
-
-/** How many items a leaf has. */
-function itemsPerLeaf(space: Space, sizeLg2: number): number {
-  return 2 ** ((sizeLg2 - space.granuleLg2) % space.tableBitsLg2);
 }
 
 /** All input addresses, or one half of them. */

@@ -6,6 +6,7 @@ import {
   canonical,
   endOf,
   type GeneratorState,
+  itemLg2Of,
   lastOf,
   levelOf,
   lowOutputs,
@@ -32,16 +33,17 @@ interface Draft {
 }
 
 /** Leaves of one size in one operation, when it fills tables, now and then, and usually. */
-const leavesWhenFilling = 1100;
+const leavesWhenFilling = 640;
 const leavesAtMost = 2048;
 const leavesUsually = 32;
-/** The largest ratio of two neighbouring sizes across which a request may be misaligned. */
-const longestRampLg2 = 10;
+/** The items that lead a misaligned request up to a page of the next size, usually and now and then at most. */
+const rampUsuallyLg2 = 10;
+const rampAtMostLg2 = 13;
 /** Tables that one operation may create at its leaves' level. */
 const tablesAtMost = 64;
 /** Items that one operation may write, now and then, when it fills tables, and usually: a contiguous leaf writes up to half a table. */
 const itemsAtMost = 4096;
-const itemsWhenFilling = 2048;
+const itemsWhenFilling = 1024;
 const itemsUsually = 160;
 
 /** A map that deserves to succeed, though what is mapped may be in its way. */
@@ -95,7 +97,7 @@ function drawDraft(draws: Draws, state: GeneratorState, space: Space, sizesLg2: 
 
 /** How seldom a table is filled: the larger it is, the more all of its items cost. */
 function fillingOneIn(space: Space): number {
-  return Math.max(4, 2 ** (space.tableBitsLg2 - 6));
+  return Math.max(4, 8 * 2 ** Math.floor(1.5 * (space.tableBitsLg2 - 9)));
 }
 
 function drawSize(draws: Draws, state: GeneratorState, space: Space, sizesLg2: readonly number[]): number {
@@ -273,7 +275,8 @@ function bounded(draws: Draws, space: Space, { sizesLg2, filling, iova, length }
   if (isLong) leaves = leavesAtMost;
   let whole = length;
   // Between sizes far apart, what leads up to a large page would be thousands of small ones.
-  while (index > 0 && sizesLg2[index] - sizesLg2[index - 1] > longestRampLg2) {
+  const rampLg2 = draws.below(64) === 0 ? rampAtMostLg2 : rampUsuallyLg2;
+  while (index > 0 && sizesLg2[index] - itemLg2Of(space, sizesLg2[index - 1]) > rampLg2) {
     if (trailingZeros(iova) >= sizesLg2[index]) {
       whole = alignDown(length, sizesLg2[index]);
       break;
@@ -282,8 +285,7 @@ function bounded(draws: Draws, space: Space, { sizesLg2, filling, iova, length }
   }
   const level = levelOf(space, sizesLg2[index]);
   const tables = times(tablesAtMost, spanLg2(space, level));
-  // A table of the level has 2^tableBitsLg2 items, a leaf at least one.
-  const itemLg2 = Math.min(spanLg2(space, level) - space.tableBitsLg2, sizesLg2[index]);
+  const itemLg2 = itemLg2Of(space, sizesLg2[index]);
   const filled = Math.max(itemsWhenFilling, tableItems);
   const items = isLong ? itemsAtMost : filling ? filled : itemsUsually;
   const cost = smallest(times(items, itemLg2), tables);

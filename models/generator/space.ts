@@ -150,3 +150,8 @@ export function runIndexAt(runs: readonly MappedRun[], iova: bigint): number {
   }
   return low > 0 && endOf(runs[low - 1]) > iova ? low - 1 : low;
 }
+
+/** log2 of what one item of a page's level covers: a table of the level has 2^tableBitsLg2 items, a leaf at least one. */
+export function itemLg2Of(space: Space, sizeLg2: number): number {
+  return Math.min(spanLg2(space, levelOf(space, sizeLg2)) - space.tableBitsLg2, sizeLg2);
+}
