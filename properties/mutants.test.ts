@@ -175,7 +175,10 @@ test("every explanation of a survivor is of a mutant that there is, and of no ot
     equivalents.filter((one) => !explained.has(one)),
     [],
   );
-  const [one] = equivalents.filter(({ inFunction }) => inFunction !== undefined);
-  t.is(equivalenceOf({ change: one.change, inFunction: one.inFunction ?? "" }), one);
-  t.is(equivalenceOf({ change: one.change, inFunction: "elsewhere" }), undefined);
+  for (const one of equivalents) {
+    const { change, inFunction = "anywhere", file = "of any name" } = one;
+    t.is(equivalenceOf({ change, inFunction, file }), one);
+    if (one.inFunction !== undefined) t.not(equivalenceOf({ change, inFunction: "elsewhere", file }), one);
+    if (one.file !== undefined) t.not(equivalenceOf({ change, inFunction, file: "another" }), one);
+  }
 });

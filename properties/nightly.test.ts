@@ -19,10 +19,10 @@ function stage(name: string, share: number, script: string): Stage {
   return { name, share, command: () => ["--eval", script] };
 }
 
-/** A night of these stages alone, for a moment. */
+/** A night of these stages alone, for as long as a machine with other work needs for some units. */
 function runStages(...stages: readonly string[]) {
   return new Promise<{ readonly exit: number; readonly text: string }>((resolve) => {
-    const args = [nightly, "--seconds", "0.3", "--workers", "1", "--stages", ...stages];
+    const args = [nightly, "--seconds", "2", "--workers", "1", "--stages", ...stages];
     const ended = (error: ExecFileException | null, stdout: string, stderr: string) =>
       resolve({ exit: typeof error?.code === "number" ? error.code : 0, text: stdout + stderr });
     execFile(process.execPath, args, { cwd: temporary, env: { ...process.env, NO_COLOR: "1" } }, ended);

@@ -445,9 +445,9 @@ export class Lockstep {
       bound =
         paths * STORES_OF_A_PATH + 2 * changedItems + 4 * (allocations.length + this.#tables.removedTables);
     } else if (cuts || op === "cut" || op === "resize" || op === "trim") {
-      // A mark and a break for each item, beside its two words; tables are filled before anything else changes.
+      // A mark and a break for each item, beside its two words; tables are filled first, and an unmap empties them.
       const filled = allocations.length << (1 + shapeOf(this.subject.configuration).tableBitsLg2);
-      bound = STORES_OF_A_PATH + 4 * (changedItems + this.#tables.removedTables) + filled;
+      bound = STORES_OF_A_PATH + 4 * (changedItems + this.#tables.removedTables) + (cuts ? 2 : 1) * filled;
     } else if (op === "setDirty") {
       bound = 1;
     } else if (given.op === "readAndClearDirty" && op === "readAndClearDirty" && operation.clear) {

@@ -6,14 +6,18 @@ export interface Equivalent {
   readonly change: string;
   /** In this function alone, where the line stands in others too. */
   readonly inFunction?: string;
+  /** In this file alone, of `impl/` and without its ending. */
+  readonly file?: string;
   readonly why: string;
 }
 
 /** Why nothing can show a mutant; undefined where it must die. */
-export function equivalenceOf(mutant: Pick<OperatorMutant, "change" | "inFunction">): Equivalent | undefined {
+export function equivalenceOf(
+  mutant: Pick<OperatorMutant, "change" | "inFunction" | "file">,
+): Equivalent | undefined {
   return equivalents.find(
-    ({ change, inFunction = mutant.inFunction }) =>
-      change === mutant.change && inFunction === mutant.inFunction,
+    ({ change, inFunction = mutant.inFunction, file = mutant.file }) =>
+      change === mutant.change && inFunction === mutant.inFunction && file === mutant.file,
   );
 }
 
@@ -177,5 +181,23 @@ export const equivalents: readonly Equivalent[] = [
     change:
       "const leftHigh = (this.#endHigh - high - (this.#endLow >>> 0 < low >>> 0 ? 1 : 0)) | 0; → const leftHigh = (this.#endHigh - high + (this.#endLow >>> 0 < low >>> 0 ? 1 : 0)) | 0;",
     why: "it borrows where a run crosses a multiple of 4 GiB: from there back its alignment, and not what is left, says the size",
+  },
+  ...["formats/dart1", "formats/dart2"].map((file) => ({
+    file,
+    inFunction: "attributesHighOf",
+    change: "return high & ~ADDRESS_HIGH; → return high | ~ADDRESS_HIGH;",
+    why: "what an entry hands on to its parts, where pages have one size and no parts",
+  })),
+  {
+    inFunction: "storePages",
+    change:
+      "const end = (begin + pagesLeft * itemWords) | 0; → const end = (begin - pagesLeft * itemWords) | 0;",
+    why: "the short way stores nothing; the long one maps the same page",
+  },
+  {
+    inFunction: "isPossible",
+    change:
+      "return smallest < 2 ** this.entry.sizeLg2 && this.#ends.every((end) => end % smallest === 0); → return smallest <= 2 ** this.entry.sizeLg2 && this.#ends.every((end) => end % smallest === 0);",
+    why: "inside of a page of the smallest size no other ends; what is fragmented without a cut is larger",
   },
 ];

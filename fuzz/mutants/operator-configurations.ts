@@ -13,6 +13,7 @@ const OF_ENGINE = [
   "armv8-stage1/4k-ttbr1-hd-queued",
   "x86-pae32/oa36",
   "arm-short/oas40",
+  "arm-short/all",
   "armv8-stage2/16k_ias40_oas40",
   "armv8-stage1/4k-lpa2-hd-noncoh",
   "riscv32/sv32",

@@ -138,10 +138,10 @@ export function executable(_low: number, _high: number, _level: number, _flags: 
   return true;
 }
 
-/** Every power of two that the leaf levels hold, below 2^52, except 2^39 (an erratum forbids 512 GiB). */
+/** Every power of two that the leaf levels hold, except 2^39 (an erratum forbids 512 GiB). */
 export function offersSize(sizeLg2: number, _flags: number, _oaWidthLg2: number): boolean {
   const end = granuleLg2 + (leafLevelMax + 1) * tableBitsLg2;
-  return sizeLg2 >= granuleLg2 && sizeLg2 < end && sizeLg2 < oaWidthMaxLg2 && sizeLg2 !== 39;
+  return sizeLg2 >= granuleLg2 && sizeLg2 < end && sizeLg2 !== 39;
 }
 
 export function leafAttributesLow(_prot: number, _flags: number): number {

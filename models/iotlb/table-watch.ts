@@ -16,7 +16,7 @@ import { type BreakRule, breakRuleOf } from "./break-rule.js";
 import { DeviceCache, type InvalidationLanguage, isInside, type StaleStep } from "./device-cache.js";
 import { type Between, ItemSteps } from "./item-steps.js";
 import { ItemKind, type ItemKindCode, LiveTables, type Place, type TableWindow } from "./live-tables.js";
-import { type Span, spanAround } from "./span.js";
+import { overlaps, type Span, spanAround } from "./span.js";
 
 export interface Violation {
   readonly invariant: "I9" | "I10" | "I12" | "I13" | "I16" | "I19";
@@ -52,6 +52,8 @@ export class TableWatch {
   readonly #place: Place = { level: 0, vaLow: 0, vaHigh: 0 };
   readonly #old = { oaLow: 0, oaHigh: 0, sizeLg2: 0, rights: 0, dirty: false, accessed: false, target: -1 };
   readonly #storedItems: number[] = [];
+  /** So many of them had been stored when the hardware was last told to forget something. */
+  #itemsLookedAt = 0;
   #violation: Violation | undefined = undefined;
   readonly #also = new Set<Violation["invariant"]>();
   #pending: Span | undefined = undefined;
@@ -76,6 +78,7 @@ export class TableWatch {
     this.#pending = pending;
     this.cache.begin(pending);
     this.#storedItems.length = 0;
+    this.#itemsLookedAt = 0;
   }
 
   /** An operation has returned; what it left to its caller to invalidate is `pending`. The first violation, if any. */
@@ -144,6 +147,7 @@ export class TableWatch {
   }
 
   invalidated(span: Span, leafLevels: number, tableLevels: number): void {
+    this.#checkWrittenBack(span);
     this.cache.invalidated(span, leafLevels, tableLevels);
   }
 
@@ -305,16 +309,28 @@ export class TableWatch {
     this.#report(verdict === "wider" ? "I19" : "I12", state.vaLow, state.vaHigh, sentence);
   }
 
-  #checkWrittenBack(): void {
+  /**
+   * What the operation stored has been written back; what it emptied in a span that is being invalidated, before that:
+   * from memory the walker would read the old items again.
+   */
+  #checkWrittenBack(invalidated?: Span): void {
     const writtenBack = this.#writtenBack;
     if (writtenBack === undefined) return;
-    for (const item of this.#storedItems) {
-      if (this.#tables.levelAt(item) < 0) continue;
+    const place = this.#place;
+    const items = this.#storedItems;
+    const first = invalidated ? this.#itemsLookedAt : 0;
+    this.#itemsLookedAt = items.length;
+    for (let index = first; index < items.length; index++) {
+      const item = items[index];
       const end = item + (1 << this.#tables.itemWordsLg2);
-      if (writtenBack.firstDirty(item, end) < 0) continue;
-      this.#tables.locate(item, this.#place);
-      const { level, vaLow, vaHigh } = this.#place;
-      this.#report("I13", vaLow, vaHigh, `an item of level ${level} was stored and not written back`);
+      if (invalidated && this.#tables.words[item] !== 0) continue;
+      if (writtenBack.firstDirty(item, end) < 0 || this.#tables.levelAt(item) < 0) continue;
+      this.#tables.locate(item, place);
+      const { level, vaLow, vaHigh } = place;
+      if (invalidated && !overlaps(spanAround(vaLow, vaHigh, this.#tables.itemLg2(level)), invalidated))
+        continue;
+      const when = invalidated ? " before its addresses were invalidated" : "";
+      this.#report("I13", vaLow, vaHigh, `an item of level ${level} was stored and not written back${when}`);
       return;
     }
   }

@@ -151,4 +151,19 @@ export const writeBackMutants: readonly Mutant[] = [
       },
     ],
   },
+  {
+    id: "F58",
+    title: "what was broken is invalidated before it is written back: the walker reads it again as it was",
+    source:
+      "oracle fault: a survivor of the operator mutants, a write-back left out before a break's invalidation",
+    configurations: ["armv8-stage1/4k-cutting-noncoh"],
+    invariants: ["I13"],
+    patches: [
+      {
+        file: "engine/fragment",
+        find: "if (domain.cleaner !== undefined) domain.clean(item, items * itemBytes); }",
+        replace: "}",
+      },
+    ],
+  },
 ];
