@@ -141,7 +141,7 @@ export function nextOperation(draws: Draws, state: GeneratorState, profile: Prof
   draws.nextRecord();
   // A top is raised by several levels once in a domain's life: that must fail now and then as well.
   const mayRaise = profile.space.growingTop && state.topLevel + 1 < profile.space.highestTopLevel;
-  const fails = mayRaise && state.runs.length === 0 && draws.below(4) === 0;
+  const fails = mayRaise && state.runs.length === 0 && draws.below(2) === 0;
   const group = fails ? "failNextAllocation" : profile.groupOfDraw[draws.below(256)];
   const { space, mix } = profile;
   switch (group) {

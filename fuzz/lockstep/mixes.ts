@@ -14,8 +14,8 @@ export type MixName = (typeof mixNames)[number];
 /** What a mix changes in the one that suits the format; what the shares lack or exceed goes to map and unmap. */
 const changes: Readonly<Record<(typeof turns)[number], Partial<Mix>>> = {
   default: {},
-  /** Table allocations fail. */
-  failing: { failNextAllocation: 40 },
+  /** Table allocations fail, often those of operations that make several tables. */
+  failing: { failNextAllocation: 48, cut: 32, resize: 8 },
   /** Half of the requests are bad. */
   refused: { badOneIn: 2 },
   /** Devices read and write, and what they left is read back. */

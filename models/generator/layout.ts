@@ -24,7 +24,7 @@ const itemsSeldom = 9000;
 function itemsWanted(draws: Draws, { tableBitsLg2 }: Space): number {
   const kind = draws.below(256);
   if (kind === 0) return itemsSeldom;
-  if (kind < 24) return itemsAtMost;
+  if (kind < 80) return itemsAtMost;
   return tableBitsLg2 === 10 ? 2 ** tableBitsLg2 : itemsUsually;
 }
 

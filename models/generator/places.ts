@@ -45,10 +45,12 @@ function nearbyUnit(space: Space): bigint {
   return powersOfTwo[space.granuleLg2];
 }
 
-/** A growing top is stepped over now and then, for it never shrinks again. */
-function reachedTop(bits: number, { topLevel }: GeneratorState, space: Space): number {
-  if (!space.growingTop || bits < 248) return topLevel;
-  return bits === 255 ? space.highestTopLevel : Math.min(topLevel + 1, space.highestTopLevel);
+/** A growing top is stepped over now and then, for it never shrinks again; by several levels while nothing is mapped. */
+function reachedTop(bits: number, { topLevel, runs }: GeneratorState, space: Space): number {
+  if (!space.growingTop || bits < (runs.length === 0 ? 160 : 248)) return topLevel;
+  return bits === 255 || runs.length === 0
+    ? space.highestTopLevel
+    : Math.min(topLevel + 1, space.highestTopLevel);
 }
 
 /** A leaf of a run by its index: the first, the last, or any. */
