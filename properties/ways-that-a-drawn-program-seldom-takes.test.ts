@@ -208,6 +208,15 @@ test("arguments of no use to a call are refused before anything is done", (t) =>
   t.is(table.lookup(PAGE), undefined);
 });
 
+test("a batch from inside a large page is refused where such unmaps are, and tells of no runs", (t) => {
+  const table = x86_64.create({ memory: newMemory(), partialUnmap: "refuse" });
+  table.map(0n, 0n, 0x20_0000n, RW);
+  const runs = new PhysicalRuns(4);
+  t.throws(() => table.unmapRuns(PAGE, PAGE, runs), { instanceOf: PageTableError, code: "PARTIAL_ENTRY" });
+  t.is(table.lookup(PAGE), PAGE);
+  t.deepEqual([...runs], []);
+});
+
 test("a bitmap is not dirty where it is not", (t) => {
   const bitmap = new DirtyBitmap(0x10_0000n, 0x1_0000n, 12);
   bitmap.record(0x10_0000n, 0x1_0000n);
