@@ -200,4 +200,10 @@ export const equivalents: readonly Equivalent[] = [
       "return smallest < 2 ** this.entry.sizeLg2 && this.#ends.every((end) => end % smallest === 0); → return smallest <= 2 ** this.entry.sizeLg2 && this.#ends.every((end) => end % smallest === 0);",
     why: "inside of a page of the smallest size no other ends; what is fragmented without a cut is larger",
   },
+  {
+    inFunction: "leavesOfRun",
+    change:
+      "if (next < lg2 + tableBitsLg2 && congruent(differenceLow, differenceHigh, next)) { → if (next <= lg2 + tableBitsLg2 && congruent(differenceLow, differenceHigh, next)) {",
+    why: "a run is cut where a table of the usual size ends, as it is; in a wider root the next turn goes on there",
+  },
 ];
