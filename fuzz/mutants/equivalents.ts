@@ -206,4 +206,16 @@ export const equivalents: readonly Equivalent[] = [
       "if (next < lg2 + tableBitsLg2 && congruent(differenceLow, differenceHigh, next)) { → if (next <= lg2 + tableBitsLg2 && congruent(differenceLow, differenceHigh, next)) {",
     why: "a run is cut where a table of the usual size ends, as it is; in a wider root the next turn goes on there",
   },
+  {
+    inFunction: "mapBatch",
+    change:
+      "const mayStep = pageReachLg2 === 64 && !domain.cachesNotPresent && domain.strayLow === GRANULE - 1; → const mayStep = pageReachLg2 === 64 && !domain.cachesNotPresent && domain.strayLow !== GRANULE - 1;",
+    why: "where there are single pages the short way is not taken; where there are none, one was refused before",
+  },
+  {
+    inFunction: "mapRuns",
+    change:
+      "const leaves = addressLinearLg2 < 64 ? leavesToCarry(paLow, paHigh, sizeLg2, wanted) : wanted; → const leaves = addressLinearLg2 <= 64 ? leavesToCarry(paLow, paHigh, sizeLg2, wanted) : wanted;",
+    why: "a run is cut where it need not be, and the next turn goes on there",
+  },
 ];
