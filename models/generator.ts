@@ -16,7 +16,7 @@ import { type Shape, shapeOf } from "./shape.js";
 export type { GeneratorState, MappedRun } from "./generator/space.js";
 
 /** Raised whenever the same draws would give other operations: a recorded seed then no longer replays. */
-export const generatorVersion = 6;
+export const generatorVersion = 7;
 
 /** How often each operation comes, in 256ths; `change` is map or unmap, by how much is mapped. */
 export interface Mix {
@@ -222,9 +222,9 @@ function drawGathered(draws: Draws, mix: Mix): { gathered?: true } {
   return draws.below(256) < mix.gathered ? { gathered: true } : {};
 }
 
-/** Everything, half of the time; else what was or is mapped somewhere, and what is beside it. */
+/** Everything, a quarter of the time; else what was or is mapped somewhere, and what is beside it. */
 function drawTrim(draws: Draws, state: GeneratorState, space: Space, mix: Mix) {
-  if (draws.below(2) === 0) return wholeSpace(draws, space);
+  if (draws.below(4) === 0) return wholeSpace(draws, space);
   const range = drawRemoval(draws, state, space, false);
   return draws.below(mix.badOneIn) === 0 ? spoiledRange(draws, space, range) : range;
 }

@@ -184,20 +184,37 @@ const FORMATS: Readonly<Record<FormatName, Format>> = {
   dart2: format(dart(CACHE), wide),
 };
 
-export function factsOf(configuration: Configuration): Facts {
-  return FORMATS[configuration.format].facts(configuration);
+/** What follows from a configuration alone, found out once for each. */
+export function perConfiguration<Value>(of: (configuration: Configuration) => Value) {
+  const known = new WeakMap<Configuration, Value>();
+  return (configuration: Configuration): Value => {
+    const value = known.get(configuration);
+    if (value !== undefined) return value;
+    const found = of(configuration);
+    known.set(configuration, found);
+    return found;
+  };
 }
+
+export const factsOf = perConfiguration((configuration) =>
+  FORMATS[configuration.format].facts(configuration),
+);
 
 export function hasWideRoot(configuration: Configuration): boolean {
   return FORMATS[configuration.format].wideRoot;
 }
 
+/** log2 of the smallest page, and of the items of a table. */
+const sizesOf = perConfiguration(({ format, granuleLg2, tiny }) => {
+  const usual = FORMATS[format];
+  const bitsLg2 = granuleLg2 === undefined ? usual.tableBitsLg2 : granuleLg2 - 3;
+  return { granuleLg2: granuleLg2 ?? usual.granuleLg2, bitsLg2: tiny?.tableBitsLg2 ?? bitsLg2 };
+});
+
 /** log2 of the bytes that one item of a table at this level covers; `level + 1` gives a whole table's. */
 export function itemSizeLg2(configuration: Configuration, level: number): number {
-  const format = FORMATS[configuration.format];
-  const { granuleLg2, tiny } = configuration;
-  const bits = tiny?.tableBitsLg2 ?? (granuleLg2 === undefined ? format.tableBitsLg2 : granuleLg2 - 3);
-  return (granuleLg2 ?? format.granuleLg2) + level * bits;
+  const { granuleLg2, bitsLg2 } = sizesOf(configuration);
+  return granuleLg2 + level * bitsLg2;
 }
 
 /** log2 of the page sizes that tables of this level hold, smallest first. */

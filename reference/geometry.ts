@@ -1,6 +1,6 @@
 /** How far the tables of a domain reach and which page sizes it offers, by the facts of its format. */
 import type { Configuration } from "../models/configuration.js";
-import { hasWideRoot, itemSizeLg2, leafSizesLg2 } from "./formats.js";
+import { hasWideRoot, itemSizeLg2, leafSizesLg2, perConfiguration } from "./formats.js";
 
 export const smaller = (a: bigint, b: bigint) => (a < b ? a : b);
 export const larger = (a: bigint, b: bigint) => (a > b ? a : b);
@@ -30,11 +30,13 @@ export function inputWidthLg2(configuration: Configuration): number {
 }
 
 /** Input addresses lie below the first of these or from the second on. */
-export function inputEnds(configuration: Configuration): readonly [lowerEnd: bigint, upperStart: bigint] {
-  const width = 1n << BigInt(inputWidthLg2(configuration));
-  if (configuration.upperHalf === true) return [0n, 2n ** 64n - width];
-  return configuration.signExtended ? [width / 2n, 2n ** 64n - width / 2n] : [width, 2n ** 64n];
-}
+export const inputEnds = perConfiguration(
+  (configuration): readonly [lowerEnd: bigint, upperStart: bigint] => {
+    const width = 1n << BigInt(inputWidthLg2(configuration));
+    if (configuration.upperHalf === true) return [0n, 2n ** 64n - width];
+    return configuration.signExtended ? [width / 2n, 2n ** 64n - width / 2n] : [width, 2n ** 64n];
+  },
+);
 
 /** log2 of the page sizes of all levels up to the top, smallest first, whatever the domain allows. */
 export function formatSizesLg2(configuration: Configuration): number[] {

@@ -14,8 +14,19 @@ import type { Difference } from "./invariants.js";
 import { MemoryTables } from "./memory-tables.js";
 import { compareOutcomes } from "./outcomes.js";
 import { Prober } from "./probe.js";
-import { isCovered, mask, PARTS_AT_MOST, partsOfResize, runsTouching, spanLg2Of } from "./ranges.js";
+import {
+  endOf,
+  isCovered,
+  itemsWithin,
+  mask,
+  PARTS_AT_MOST,
+  partsOfResize,
+  runsToChange,
+  runsTouching,
+  spanLg2Of,
+} from "./ranges.js";
 import { ReferenceView } from "./reference-view.js";
+import { storesAtMost } from "./stores-at-most.js";
 import { createSubject, type HardwareRoot, type Subject } from "./subject.js";
 import { sweep } from "./sweep.js";
 import { judgesBy, type OracleName, oracleNames, pendingSpan, watchOf } from "./watch.js";
@@ -25,8 +36,6 @@ import { highWord, lowWord } from "./words.js";
 const SWEEP_EVERY = 1000;
 /** How many old translations are walked, from the old root and from the new, when the top grows. */
 const WALKS_AFTER_GROWTH = 16;
-/** Stores that an operation may always make: a root, its levels, their marks. */
-const STORES_OF_A_PATH = 32;
 
 /** The program needs more tables than the subject's memory holds: nothing can be said of it. */
 export class MemoryTooSmall extends Inconclusive {
@@ -180,10 +189,7 @@ export class Lockstep {
 
   #stepUnguarded(operation: Operation): void {
     const { subject, reference } = this;
-    const before =
-      "length" in operation && operation.op.startsWith("unmap")
-        ? runsTouching(reference.runs, operation.iova, operation.iova + operation.length)
-        : [];
+    const before = runsToChange(operation, reference.runs);
     this.#watch?.begin(pendingSpan(subject));
     const given = this.#apply(operation);
     this.outcome = given;
@@ -242,34 +248,35 @@ export class Lockstep {
       const end = operation.iova + wanted.mappedBytes;
       this.#newRange = [operation.iova, end - 1n];
       const runs = runsTouching(this.reference.runs, operation.iova, end);
-      const items = this.#itemsWithin(runs, operation.iova, end);
+      const items = itemsWithin(runs, operation.iova, end, this.#itemSizesLg2);
       this.#wantedItems += items;
       return items;
     }
     const cuts = this.subject.configuration.partialUnmap === "cut" && "removedBytes" in wanted;
     if (operation.op === "cut" || operation.op === "resize" || cuts) {
-      const itemsBefore = this.#wantedItems;
-      this.#wantedItems = this.#itemsWithin(this.reference.runs, 0n, 1n << 64n);
-      return this.#wantedItems + itemsBefore;
+      if (before.length === 0) return 0;
+      const [first, end] = [before[0].iova, endOf(before[before.length - 1])];
+      const itemsBefore = itemsWithin(before, first, end, this.#itemSizesLg2);
+      const items = itemsWithin(
+        runsTouching(this.reference.runs, first, end),
+        first,
+        end,
+        this.#itemSizesLg2,
+      );
+      this.#wantedItems += items - itemsBefore;
+      return items + itemsBefore;
     }
     if ("removedBytes" in wanted && "iova" in operation && wanted.removedBytes > 0n) {
-      const items = this.#itemsWithin(before, operation.iova, operation.iova + wanted.removedBytes);
+      const items = itemsWithin(
+        before,
+        operation.iova,
+        operation.iova + wanted.removedBytes,
+        this.#itemSizesLg2,
+      );
       this.#wantedItems -= items;
       return items;
     }
     return 0;
-  }
-
-  #itemsWithin(runs: readonly Run[], first: bigint, end: bigint): number {
-    let items = 0n;
-    for (const { iova, count, sizeLg2 } of runs) {
-      const size = BigInt(sizeLg2);
-      const runEnd = iova + (count << size);
-      const from = iova > first ? iova : first;
-      const to = runEnd < end ? runEnd : end;
-      if (to > from) items += (to - from) >> this.#itemSizesLg2[sizeLg2];
-    }
-    return Number(items);
   }
 
   #setRoot({ root, mode }: HardwareRoot): void {
@@ -436,25 +443,10 @@ export class Lockstep {
 
   /** The number of stores is bounded by what the operation was asked to change. */
   #checkBound(operation: Operation, given: Outcome, changedItems: number): void {
-    const { storeCount, allocations } = this.subject.journal;
+    const { subject } = this;
     const { op } = operation;
-    let bound = 0;
-    const cuts = this.subject.configuration.partialUnmap === "cut" && op.startsWith("unmap");
-    if (!cuts && (op.startsWith("map") || op.startsWith("unmap"))) {
-      const paths = operation.op === "mapRuns" ? operation.runs.length : 1;
-      bound =
-        paths * STORES_OF_A_PATH + 2 * changedItems + 4 * (allocations.length + this.#tables.removedTables);
-    } else if (cuts || op === "cut" || op === "resize" || op === "trim") {
-      // A mark and a break for each item, beside its two words; tables are filled first, and an unmap empties them.
-      const filled = allocations.length << (1 + shapeOf(this.subject.configuration).tableBitsLg2);
-      bound = STORES_OF_A_PATH + 4 * (changedItems + this.#tables.removedTables) + (cuts ? 2 : 1) * filled;
-    } else if (op === "setDirty") {
-      bound = 1;
-    } else if (given.op === "readAndClearDirty" && op === "readAndClearDirty" && operation.clear) {
-      bound = given.dirty.length << 8;
-    } else if (given.op === "readAndClearAccessed" && op === "readAndClearAccessed" && operation.clear) {
-      bound = given.accessed.length << 8;
-    }
+    const bound = storesAtMost(subject, operation, given, changedItems, this.#tables.removedTables);
+    const { storeCount } = subject.journal;
     if (storeCount <= bound) return;
     const iova = "iova" in operation ? operation.iova : undefined;
     this.#differences.add("I17", iova, `${op} made ${storeCount} stores; ${bound} are enough`);

@@ -11,19 +11,23 @@ export const mixNames = [...turns, "swarm"] as const;
 
 export type MixName = (typeof mixNames)[number];
 
-/** What a mix changes in the one that suits the format; what the shares lack or exceed goes to map and unmap. */
+/**
+ * What a mix changes in the one that suits the format; what the shares lack or exceed goes to map and unmap. A
+ * handover looks at every item of every table and costs as much as twenty other operations: it comes where tables
+ * are few, and seldom where they are many.
+ */
 const changes: Readonly<Record<(typeof turns)[number], Partial<Mix>>> = {
-  default: {},
+  default: { handover: 0 },
   /** Table allocations fail, often those of operations that make several tables. */
   failing: { failNextAllocation: 48, cut: 32, resize: 8 },
   /** Half of the requests are bad. */
-  refused: { badOneIn: 2 },
+  refused: { badOneIn: 2, handover: 0 },
   /** Devices read and write, and what they left is read back. */
   dirty: { deviceRead: 12, deviceWrite: 56, readAndClearDirty: 28, readAndClearAccessed: 20, setDirty: 12 },
   /** Nearly every unmap goes to the open gather, and nearly all that cut, resize and trim leave to be forgotten. */
   gathered: { gathered: 224, sync: 20 },
   /** Few runs, so that what there is gets emptied again and again. */
-  sparse: { runsWanted: 6 },
+  sparse: { runsWanted: 6, handover: 4 },
   crowded: { runsWanted: 300 },
 };
 

@@ -25,18 +25,54 @@ export function spanLg2Of({ configuration }: Subject, topLevel: number): number 
   return granuleLg2 + tableBitsLg2 * (topLevel + 1);
 }
 
+/** One past the last byte of a run. */
+export function endOf({ iova, count, sizeLg2 }: Run): bigint {
+  return iova + (count << BigInt(sizeLg2));
+}
+
+/** The runs of which an operation may take away or change a part. */
+export function runsToChange(operation: Operation, runs: readonly Run[]): readonly Run[] {
+  switch (operation.op) {
+    case "cut":
+      return runsTouching(runs, operation.iova, operation.iova + 1n);
+    case "resize":
+    case "unmap":
+    case "unmapGathered":
+    case "unmapRuns":
+      return runsTouching(runs, operation.iova, operation.iova + operation.length);
+    default:
+      return [];
+  }
+}
+
 /** The runs that overlap `[first, end)`. */
 export function runsTouching(runs: readonly Run[], first: bigint, end: bigint): readonly Run[] {
   let from = 0;
   for (let to = runs.length; from < to; ) {
     const middle = (from + to) >> 1;
-    const run = runs[middle];
-    if (run.iova + (run.count << BigInt(run.sizeLg2)) <= first) from = middle + 1;
+    if (endOf(runs[middle]) <= first) from = middle + 1;
     else to = middle;
   }
   let to = from;
   while (to < runs.length && runs[to].iova < end) to++;
   return runs.slice(from, to);
+}
+
+/** How many items the leaves of `[first, end)` take; by log2 of a leaf's size, log2 of what one item of it covers. */
+export function itemsWithin(
+  runs: readonly Run[],
+  first: bigint,
+  end: bigint,
+  itemSizesLg2: readonly bigint[],
+): number {
+  let items = 0n;
+  for (const run of runs) {
+    const runEnd = endOf(run);
+    const from = run.iova > first ? run.iova : first;
+    const to = runEnd < end ? runEnd : end;
+    if (to > from) items += (to - from) >> itemSizesLg2[run.sizeLg2];
+  }
+  return Number(items);
 }
 
 /** Entries that a resize may make before nothing is said of it: hardly one that is drawn makes a quarter of them. */
@@ -55,9 +91,10 @@ export function partsOfResize(operation: Operation, { runs, pageSizes }: Referen
 }
 
 /** How many leaves of a run overlap `[first, end)`. */
-function touchedBy({ iova, count, sizeLg2 }: Run, first: bigint, end: bigint): number {
-  const size = BigInt(sizeLg2);
-  const runEnd = iova + (count << size);
+function touchedBy(run: Run, first: bigint, end: bigint): number {
+  const { iova } = run;
+  const size = BigInt(run.sizeLg2);
+  const runEnd = endOf(run);
   const [from, to] = [first > iova ? first : iova, end < runEnd ? end : runEnd];
   return Number(((to - 1n) >> size) - (from >> size) + 1n);
 }

@@ -29,7 +29,7 @@ import type { OracleName } from "./watch.js";
 import { highWord, joined, lowWord } from "./words.js";
 
 /** Tables enough for every program of the generators; larger ones hold more, so that fewer are needed. */
-const tablesFor = (tableLg2: number) => Math.max(1 << 9, 1 << (23 - tableLg2));
+const tablesFor = (tableLg2: number) => Math.min(1 << 11, Math.max(1 << 8, 1 << (22 - tableLg2)));
 
 const LAST_ADDRESS = 0xffff_ffff_ffff_ffffn;
 

@@ -97,7 +97,7 @@ function drawDraft(draws: Draws, state: GeneratorState, space: Space, sizesLg2: 
 
 /** How seldom a table is filled: the larger it is, the more all of its items cost. */
 function fillingOneIn(space: Space): number {
-  return Math.max(4, 8 * 2 ** Math.floor(1.5 * (space.tableBitsLg2 - 9)));
+  return Math.max(4, 16 * 2 ** Math.floor(1.25 * (space.tableBitsLg2 - 9)));
 }
 
 function drawSize(draws: Draws, state: GeneratorState, space: Space, sizesLg2: readonly number[]): number {

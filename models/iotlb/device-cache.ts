@@ -58,23 +58,7 @@ export class DeviceCache {
 
   /** A leaf that was there is not any more, or not as it was; the address is any of its entry's. */
   leafChanged(vaLow: number, vaHigh: number, level: number, sizeLg2: number): void {
-    const firstLow = vaLow & ~lowMask(sizeLg2);
-    const firstHigh = vaHigh & ~highMask(sizeLg2);
-    const lastLow = vaLow | lowMask(sizeLg2);
-    const lastHigh = vaHigh | highMask(sizeLg2);
-    const before = this.#steps.at(-1);
-    if (before?.kind === "leaf" && before.level === level && before.sizeLg2 === sizeLg2) {
-      if (covers(before, firstLow, firstHigh, lastLow, lastHigh)) return;
-      const nextLow = (before.lastLow + 1) | 0;
-      const nextHigh = nextLow === 0 ? (before.lastHigh + 1) | 0 : before.lastHigh;
-      if (nextLow === firstLow && nextHigh === firstHigh) {
-        before.lastLow = lastLow;
-        before.lastHigh = lastHigh;
-        this.#waiting = Math.min(this.#waiting, this.#steps.length - 1);
-        return;
-      }
-    }
-    this.#add("leaf", level, sizeLg2, firstLow, firstHigh, []);
+    this.#grow("leaf", vaLow, vaHigh, level, sizeLg2);
   }
 
   /** An item that pointed to a table of this level does not any more. */
@@ -90,7 +74,7 @@ export class DeviceCache {
 
   /** A device that remembers misses may have found nothing here, before a translation appeared. */
   appeared(vaLow: number, vaHigh: number, level: number, sizeLg2: number): void {
-    this.#add("not-present", level, sizeLg2, vaLow & ~lowMask(sizeLg2), vaHigh & ~highMask(sizeLg2), []);
+    this.#grow("not-present", vaLow, vaHigh, level, sizeLg2);
   }
 
   /** The hardware was told to forget the inclusive range, at the levels of the masks. */
@@ -129,6 +113,27 @@ export class DeviceCache {
     return this.#steps.find((step) => step.frames.includes(frame));
   }
 
+  /** Adds the step around an address, to the last one where it is inside of it or goes on where that ends. */
+  #grow(kind: "leaf" | "not-present", vaLow: number, vaHigh: number, level: number, sizeLg2: number): void {
+    const firstLow = vaLow & ~lowMask(sizeLg2);
+    const firstHigh = vaHigh & ~highMask(sizeLg2);
+    const before = this.#steps.at(-1);
+    if (before?.kind === kind && before.level === level && before.sizeLg2 === sizeLg2) {
+      const lastLow = vaLow | lowMask(sizeLg2);
+      const lastHigh = vaHigh | highMask(sizeLg2);
+      if (covers(before, firstLow, firstHigh, lastLow, lastHigh)) return;
+      const nextLow = (before.lastLow + 1) | 0;
+      const nextHigh = nextLow === 0 ? (before.lastHigh + 1) | 0 : before.lastHigh;
+      if (nextLow === firstLow && nextHigh === firstHigh) {
+        before.lastLow = lastLow;
+        before.lastHigh = lastHigh;
+        this.#waiting = Math.min(this.#waiting, this.#steps.length - 1);
+        return;
+      }
+    }
+    this.#add(kind, level, sizeLg2, firstLow, firstHigh, []);
+  }
+
   #add(
     kind: StaleStep["kind"],
     level: number,
@@ -139,7 +144,8 @@ export class DeviceCache {
   ): void {
     const lastLow = firstLow | lowMask(sizeLg2);
     const lastHigh = firstHigh | highMask(sizeLg2);
-    this.#steps.push({ kind, level, sizeLg2, firstLow, firstHigh, lastLow, lastHigh, frames });
+    const known = { kind, level, sizeLg2, frames };
+    this.#steps.push(stepOver(known, firstLow, firstHigh, lastLow, lastHigh));
   }
 }
 
@@ -161,6 +167,17 @@ function forgets(language: InvalidationLanguage, step: StaleStep, span: Span): b
   return isInside(step, block);
 }
 
+/** A step over other addresses. One place makes them, so that all look alike to the engine that runs this. */
+function stepOver(
+  { kind, level, sizeLg2, frames }: Omit<StaleStep, keyof Span>,
+  firstLow: number,
+  firstHigh: number,
+  lastLow: number,
+  lastHigh: number,
+): GrowingStep {
+  return { kind, level, sizeLg2, firstLow, firstHigh, lastLow, lastHigh, frames };
+}
+
 /** What stays of a step after a range: the step, or its parts at either side. Pointers go whole or not at all. */
 function remains(step: GrowingStep, span: Span): readonly GrowingStep[] {
   if (step.kind === "table" || !overlaps(step, span)) return [step];
@@ -169,12 +186,12 @@ function remains(step: GrowingStep, span: Span): readonly GrowingStep[] {
   if (isBelow(step.firstLow, step.firstHigh, span.firstLow, span.firstHigh)) {
     const lastLow = (span.firstLow - 1) | 0;
     const lastHigh = span.firstLow === 0 ? (span.firstHigh - 1) | 0 : span.firstHigh;
-    parts.push({ ...step, lastLow, lastHigh });
+    parts.push(stepOver(step, step.firstLow, step.firstHigh, lastLow, lastHigh));
   }
   if (isBelow(span.lastLow, span.lastHigh, step.lastLow, step.lastHigh)) {
     const firstLow = (span.lastLow + 1) | 0;
     const firstHigh = firstLow === 0 ? (span.lastHigh + 1) | 0 : span.lastHigh;
-    parts.push({ ...step, firstLow, firstHigh });
+    parts.push(stepOver(step, firstLow, firstHigh, step.lastLow, step.lastHigh));
   }
   return parts;
 }

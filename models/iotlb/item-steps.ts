@@ -2,7 +2,7 @@
  * The steps that items take within one operation: what each was first, and everything in between that a walk could
  * have met. What it is in the end is asked when the operation is over.
  */
-import { highMask, lowMask } from "../walkers/words.js";
+import { highMask, lowMask, shiftedHigh, shiftedLow } from "../walkers/words.js";
 import { ItemKind, type ItemKindCode, type LiveTables, type Place } from "./live-tables.js";
 
 /** A state that an item was in between two stores of one operation. */
@@ -23,7 +23,7 @@ interface Merged {
 /** Two translations differ: `wider` where the address is the same and only the permissions grew. */
 export type Verdict = "same" | "other" | "wider";
 
-const ITEMS_AT_FIRST = 1 << 15;
+const ITEMS_AT_FIRST = 1 << 12;
 
 /** What a walk of an item's first address finds. */
 class Meaning {
@@ -202,9 +202,8 @@ function verdictOf(a: Meaning, b: Meaning): Verdict {
 
 /** The place of an item in the table below another. */
 function below(place: Place, index: number, itemLg2: number): Place {
-  const offset = BigInt(index) << BigInt(itemLg2);
-  const vaLow = place.vaLow | Number(BigInt.asIntN(32, offset));
-  const vaHigh = place.vaHigh | Number(BigInt.asIntN(32, offset >> 32n));
+  const vaLow = place.vaLow | shiftedLow(index, itemLg2);
+  const vaHigh = place.vaHigh | shiftedHigh(index, itemLg2);
   return { level: place.level - 1, vaLow, vaHigh };
 }
 
