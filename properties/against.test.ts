@@ -115,7 +115,8 @@ testOfSample("only what is promised is asked", async (t) => {
   const requests = join(temporary, "requests");
   const askedOf = async (promises: string) => {
     const command = `tee ${requests} | ${adapter} | sed -u '${promises}'`;
-    t.is((await run({ command, operations: 150 })).failures, 0);
+    // Few operations trim: of so many, one does.
+    t.is((await run({ command, operations: 400 })).failures, 0);
     const lines = readFileSync(requests, "utf8").split("\n");
     return new Set(lines.map((line) => line.split(" ")[0]).filter((word) => !["", "#"].includes(word)));
   };
@@ -129,7 +130,7 @@ testOfSample("only what is promised is asked", async (t) => {
 /** By what each mistake is found first, within some units of 200 operations, and how small its program gets. */
 const mistakes: readonly (readonly [name: string, invariants: readonly Invariant[], operations: number])[] = [
   ["partial-unmap", ["I3"], 2],
-  ["stale-table", ["I1", "I5", "I6", "I14"], 3],
+  ["stale-table", ["I1", "I5", "I6", "I14"], 5],
   ["level-size", ["I7", "I1", "I3"], 1],
   ["off-by-one", ["I3"], 3],
   ["forgetful", ["I11", "I9"], 2],

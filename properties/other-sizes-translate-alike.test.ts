@@ -38,9 +38,10 @@ function chosen(configuration: Configuration, index: number): boolean {
 
 for (const format of formatNames) {
   test(`${format}: programs full of cuts, resizes and trims agree with the reference and hardware at every store`, (t) => {
-    const all = configurationsOf(format)
-      .filter(chosen)
-      .map((configuration) => runLayoutProgram(t, configuration));
+    const configurations = configurationsOf(format).filter(chosen);
+    // A hundred cuts and resizes at least: of fewer, a ninth may well be none.
+    const operations = Math.max(100, Math.ceil(400 / configurations.length));
+    const all = configurations.map((configuration) => runLayoutProgram(t, configuration, operations));
     // Where there are several sizes, every ninth of them at least has something to change (measured); half is enough.
     const [changes, tried] = [all.map((seen) => seen.changes), all.map((seen) => seen.tried)].map((counts) =>
       counts.reduce((sum, count) => sum + count, 0),
@@ -49,7 +50,7 @@ for (const format of formatNames) {
   });
 }
 
-function runLayoutProgram(t: ExecutionContext, configuration: Configuration) {
+function runLayoutProgram(t: ExecutionContext, configuration: Configuration, count: number) {
   const usual = mixOf(configuration, "default");
   const change = usual.change + usual.cut + usual.resize + usual.trim - 96;
   const mix = { ...usual, cut: 48, resize: 36, trim: 12, change, runsWanted: 12 };
@@ -76,7 +77,7 @@ function runLayoutProgram(t: ExecutionContext, configuration: Configuration) {
     },
   };
   const name = `layout:${configurationName(configuration)}`;
-  const operations = generateProgram(new SeededDraws(name), counting, 100, mix);
+  const operations = generateProgram(new SeededDraws(name), counting, count, mix);
   try {
     const { finding } = runProgram(configuration, operations);
     if (finding !== undefined) t.fail(`${configurationName(configuration)}: ${finding.sentence}`);
