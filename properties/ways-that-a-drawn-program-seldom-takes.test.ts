@@ -64,6 +64,18 @@ test("runs of pages fill a root that is the only table", (t) => {
   for (const index of [0n, 1n, 255n, 511n]) t.is(table.lookup(index * page), 2n * index * page);
 });
 
+test("a run in the midst of pages that begins between two of them is refused, and what was before it stays", (t) => {
+  const table = mali.create({ memory: newMemory() });
+  const runs = new PhysicalRuns(4);
+  for (const pa of [0x8000n, 0xa000n, 0xc800n, 0xe000n]) runs.add(pa, PAGE);
+  const error = t.throws(() => table.mapRuns(5n * PAGE, runs, RW), { instanceOf: PageTableError });
+  t.like(error, { code: "MISALIGNED", mappedBytes: 2n * PAGE });
+  t.deepEqual(
+    [...table.entries()].map(({ pa }) => pa),
+    [0x8000n, 0xa000n],
+  );
+});
+
 test("a top that finds no memory to grow is as high as before, wherever memory ends", (t) => {
   let refusals = 0;
   for (let placeLg2 = 30n; placeLg2 < 57n; placeLg2++) {

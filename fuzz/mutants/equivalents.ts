@@ -195,6 +195,12 @@ export const equivalents: readonly Equivalent[] = [
     why: "the short way stores nothing; the long one maps the same page",
   },
   {
+    inFunction: "storePages",
+    change:
+      "const lastLow = (resultLow + pagesLeft * GRANULE - 1) | 0; → const lastLow = (resultLow + pagesLeft * GRANULE - 0) | 0;",
+    why: "where that is behind the last input address, the short way stores nothing; the long one maps the same pages",
+  },
+  {
     inFunction: "isPossible",
     change:
       "return smallest < 2 ** this.entry.sizeLg2 && this.#ends.every((end) => end % smallest === 0); → return smallest <= 2 ** this.entry.sizeLg2 && this.#ends.every((end) => end % smallest === 0);",
