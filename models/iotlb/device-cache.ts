@@ -167,7 +167,7 @@ function forgets(language: InvalidationLanguage, step: StaleStep, span: Span): b
   return isInside(step, block);
 }
 
-/** A step over other addresses. One place makes them, so that all look alike to the engine that runs this. */
+/** A step over other addresses. One place makes them, so that the JIT sees one shape. */
 function stepOver(
   { kind, level, sizeLg2, frames }: Omit<StaleStep, keyof Span>,
   firstLow: number,

@@ -64,7 +64,7 @@ export function spanOf(first: bigint, last: bigint): Span {
   return span(words[0], words[1], words[2], words[3]);
 }
 
-/** One place makes them, so that all look alike to the engine that runs this. */
+/** One place makes them, so that the JIT sees one shape. */
 function span(firstLow: number, firstHigh: number, lastLow: number, lastHigh: number): Span {
   return { firstLow, firstHigh, lastLow, lastHigh };
 }
